@@ -1,0 +1,59 @@
+"""The session as a value: who is logged in, the tokens held for them, and every question about time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class AccessToken(msgspec.Struct, frozen=True):
+    """An access token and what is known of it; `expires_at` is in seconds since the epoch, None if never said."""
+
+    value: str
+    expires_at: float | None
+    scope: tuple[str, ...]
+
+    def is_fresh(self, now: float, margin: float) -> bool:
+        """Whether the token will still be accepted `margin` seconds from now."""
+        return self.expires_at is None or now + margin < self.expires_at
+
+
+class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the gateway keeps about one login; times are seconds since the epoch.
+
+    `claims` are the ID token's over UserInfo's, without the protocol's own; `sid` is the provider's session id.
+    """
+
+    issuer: str
+    client_id: str
+    subject: str
+    sid: str | None
+    claims: dict[str, Any]
+    id_token: str | None
+    refresh_token: str | None
+    access_token: AccessToken
+    created_at: float
+    expires_at: float
+    issued_at: float
+    auth_time: float | None = None
+    acr: str | None = None
+    refreshed_at: float | None = None
+
+    def has_expired(self, now: float) -> bool:
+        """Whether the absolute limit has passed."""
+        return now >= self.expires_at
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(SessionRecord)
+
+
+def encode_record(record: SessionRecord) -> bytes:
+    """Return the record as MessagePack."""
+    return _encoder.encode(record)
+
+
+def decode_record(data: bytes) -> SessionRecord:
+    """Return the record; raises `msgspec.DecodeError` (or its subclass `ValidationError`) for anything else."""
+    return _decoder.decode(data)

@@ -1,0 +1,103 @@
+"""What the gateway asks of the place where sessions are kept, and what every store must keep to.
+
+The contract, tested by one suite against every store:
+
+1. A value is opaque: stores neither open nor interpret what is sealed.
+2. `update` replaces a record only if its version is the one the caller read; a record that has ended, expired or
+   changed is left alone. Nothing but `create` brings a record into being, so a write in flight never undoes a logout.
+3. `end` leaves a tombstone, which `read` returns, so that a late request can be told why; a tombstone is never
+   updated, touched or replaced.
+4. `touch` extends the lifetime and changes nothing else, the version included: it never disturbs an update.
+5. Lifetimes are real: what has outlived its lifetime is not returned, by any method.
+6. `claim` and `acquire` succeed for exactly one caller at a time, on all instances together.
+7. Trouble with the store raises `StoreUnavailable`, never "not found": an outage decides nothing about a session.
+8. A caller that is cancelled while it waits takes nothing with it: not the connection, not another caller's answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A sealed record as the store returned it; `touched_at` is in seconds since the epoch."""
+
+    version: int
+    touched_at: float
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What is left of a session that was ended; `reason` is one of the words of `bff.telemetry`."""
+
+    reason: str
+
+
+class SessionStore(Protocol):
+    """Sealed records, their indexes, and the small claims and leases the gateway's instances share.
+
+    Keys and names are ASCII strings chosen by the caller and unique per purpose; lifetimes are in seconds. Every
+    method raises `bff.errors.StoreUnavailable` when the store cannot be asked.
+    """
+
+    def read(self, key: str) -> asyncio.Future[StoredSession | Tombstone | None]:
+        """Return a future of the record; reads that arrive together share one round trip.
+
+        It is a future, not a coroutine, so that the proxy can wait for it by callback without a task per call.
+        """
+        ...
+
+    async def create(
+        self, key: str, sealed: bytes, *, touched_at: float, lifetime: float, indexes: Sequence[str], index_lifetime: float
+    ) -> None:
+        """Write a new record with version 1 and list its key under every one of `indexes`."""
+        ...
+
+    async def update(self, key: str, sealed: bytes, *, version: int) -> bool:
+        """Replace the sealed record and count its version up, if it still has `version`; keep its lifetime."""
+        ...
+
+    async def touch(self, key: str, *, touched_at: float, lifetime: float) -> bool:
+        """Set when the session was last used and how long it lives from now; False if it is gone."""
+        ...
+
+    async def end(self, key: str, *, reason: str, lifetime: float) -> bool:
+        """Replace the record by a tombstone of that lifetime; False if there was no live record."""
+        ...
+
+    async def end_indexed(self, index: str, *, reason: str, lifetime: float) -> int:
+        """End every session listed under the index, and forget the index; return how many were alive."""
+        ...
+
+    async def claim(self, name: str, *, lifetime: float) -> bool:
+        """Return True for the first caller within the lifetime, False for all others."""
+        ...
+
+    async def put(self, name: str, value: bytes, *, lifetime: float) -> None:
+        """Keep a small value, replacing what was there."""
+        ...
+
+    async def get(self, name: str) -> bytes | None:
+        """Return a small value, a lease's owner included."""
+        ...
+
+    async def acquire(self, name: str, *, owner: str, lifetime: float) -> bool:
+        """Take a lease; True also if `owner` has it already (an answer may have been lost on the way)."""
+        ...
+
+    async def release(self, name: str, *, owner: str) -> None:
+        """Give a lease back, if `owner` still has it."""
+        ...
+
+    async def ping(self) -> None:
+        """Return if the store answers."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections; readers still waiting get `StoreUnavailable`."""
+        ...
