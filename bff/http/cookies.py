@@ -25,13 +25,3 @@ def cookie_pairs(cookie_headers: Iterable[bytes]) -> Iterator[tuple[bytes, bytes
 def cookie_values(cookie_headers: Iterable[bytes], name: bytes) -> list[bytes]:
     """Return every value given for the cookie of exactly that name, in order."""
     return [value for pair_name, value in cookie_pairs(cookie_headers) if pair_name == name]
-
-
-def without_cookies(field_value: bytes, name_prefix: bytes) -> bytes:
-    """Return the `Cookie` field value without the cookies whose names start with the prefix; others keep their bytes."""
-    kept = [
-        pair
-        for pair in field_value.split(b";")
-        if not pair.partition(b"=")[0].strip(b" \t").startswith(name_prefix) and pair.strip(b" \t")
-    ]
-    return b";".join(kept).lstrip(b" \t")

@@ -11,7 +11,7 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
 def problem_body(error: GatewayError, *, request_id: str, login_url: str | None = None) -> bytes:
-    """Return the problem details document: `type`, `title`, `status`, `code`, `instance` and, for a 401, `login_url`.
+    """Return the problem details document: `type`, `title`, `status`, `code`, `request_id` and, for a 401, `login_url`.
 
     Nothing in it comes from the request, the provider or the upstream.
     """
@@ -20,7 +20,7 @@ def problem_body(error: GatewayError, *, request_id: str, login_url: str | None 
         "title": error.title,
         "status": error.status,
         "code": error.code,
-        "instance": f"urn:uuid:{request_id}",
+        "request_id": request_id,
     }
     if login_url is not None:
         document["login_url"] = login_url

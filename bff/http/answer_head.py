@@ -1,0 +1,149 @@
+"""An upstream's answer as the browser gets it: its header section filtered, framed anew, and kept out of shared caches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Final
+
+from bff.errors import UpstreamUnavailable
+
+# Fields of one hop, of the framing we do ourselves, and those by which one upstream would speak for the whole origin:
+# delete its cookies, or move its traffic to another host.
+_WITHHELD: Final = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"proxy-authenticate",
+        b"proxy-authentication-info",
+        b"te",
+        b"trailer",
+        b"upgrade",
+        b"alt-svc",
+        b"clear-site-data",
+        b"strict-transport-security",
+        b"public-key-pins",
+        b"x-request-id",
+    }
+)
+_TAKEN: Final = frozenset({b"content-length", b"transfer-encoding", b"set-cookie", b"cache-control", b"vary"})
+_BODYLESS: Final = frozenset({204, 304})
+_MOST_NAMES = 2048
+
+_PASS, _WITHHOLD, _TAKE = 0, 1, 2
+_kinds: dict[bytes, tuple[int, bytes]] = {}
+
+
+def _status_line(status: int) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return b"HTTP/1.1 %d %b\r\n" % (status, phrase.encode("ascii"))
+
+
+STATUS_LINES: Final = {status: _status_line(status) for status in range(200, 600)}
+
+
+def _kind_of(name: bytes) -> tuple[int, bytes]:
+    lower = name.lower()
+    kind = (_WITHHOLD if lower in _WITHHELD else _TAKE if lower in _TAKEN else _PASS, lower)
+    if len(_kinds) < _MOST_NAMES:
+        _kinds[name] = kind
+    return kind
+
+
+class AnswerHead:
+    """The head of an upstream's final answer.
+
+    `lines` is the status line with the fields that pass, without any of the framing: `content_length`, `is_chunked`
+    and `has_body` say how the body arrives, the front decides how it goes on. Raises `UpstreamUnavailable` for framing
+    that is not plain `chunked`, one length, or the end of the connection.
+    """
+
+    __slots__ = ("content_length", "has_body", "is_chunked", "lines", "status")
+
+    def __init__(
+        self,
+        status: int,
+        raw_fields: Sequence[tuple[bytes, bytes]],
+        *,
+        to_head_request: bool,
+        is_personal: bool,
+        cookie_names: frozenset[bytes] = frozenset(),
+    ) -> None:
+        status_line = STATUS_LINES.get(status)
+        if status_line is None:
+            raise UpstreamUnavailable("upstream.status")
+        lines = [status_line]
+        taken: dict[bytes, list[bytes]] = {}
+        connection: list[bytes] = []
+        for name, value in raw_fields:
+            kind, lower = _kinds.get(name) or _kind_of(name)
+            if kind == _PASS:
+                lines.append(b"%b: %b\r\n" % (name, value))
+            elif kind == _TAKE:
+                taken.setdefault(lower, []).append(value)
+            elif lower == b"connection":
+                connection.append(value)
+        if connection:
+            lines = _without_named(lines, connection)
+        self.status = status
+        self.content_length = _content_length(taken.get(b"content-length"))
+        self.is_chunked = _is_chunked(taken.get(b"transfer-encoding"))
+        if self.is_chunked and self.content_length is not None:
+            raise UpstreamUnavailable("upstream.framing")
+        self.has_body = not (to_head_request or status in _BODYLESS)
+        for value in taken.get(b"set-cookie", ()):
+            if value.partition(b"=")[0].strip(b" \t") in cookie_names:
+                lines.append(b"Set-Cookie: %b\r\n" % value)
+        lines.extend(_cache_lines(taken.get(b"cache-control"), taken.get(b"vary"), is_personal=is_personal))
+        self.lines = lines
+
+
+def _without_named(lines: list[bytes], connection: list[bytes]) -> list[bytes]:
+    named = {token.strip(b" \t").lower() for value in connection for token in value.split(b",")}
+    named -= {b"keep-alive", b"close", b""}
+    if not named:
+        return lines
+    return lines[:1] + [line for line in lines[1:] if line.partition(b":")[0].lower() not in named]
+
+
+def _cache_lines(
+    cache_control: list[bytes] | None, vary: list[bytes] | None, *, is_personal: bool
+) -> list[bytes]:
+    """Return Cache-Control and Vary; what was answered to one user is never left to a shared cache (RFC 9111)."""
+    if not is_personal:
+        lines = [b"Cache-Control: %b\r\n" % value for value in cache_control or ()]
+        return lines + [b"Vary: %b\r\n" % value for value in vary or ()]
+    if cache_control is None:
+        directives = b"no-store"
+    else:
+        kept = [
+            directive
+            for value in cache_control
+            for directive in (part.strip(b" \t") for part in value.split(b","))
+            if directive and directive.lower() != b"public" and not directive.lower().startswith(b"s-maxage")
+        ]
+        if not any(part.lower().partition(b"=")[0] in (b"private", b"no-store") for part in kept):
+            kept.append(b"private")
+        directives = b", ".join(kept)
+    return [b"Cache-Control: %b\r\nVary: %b\r\n" % (directives, b", ".join([*(vary or ()), b"Cookie"]))]
+
+
+def _content_length(values: list[bytes] | None) -> int | None:
+    if values is None:
+        return None
+    value = values[0].strip(b" \t")
+    if len(values) != 1 or not value.isdigit() or len(value) > 18:
+        raise UpstreamUnavailable("upstream.content_length")
+    return int(value)
+
+
+def _is_chunked(values: list[bytes] | None) -> bool:
+    if values is None:
+        return False
+    if len(values) != 1 or values[0].strip(b" \t").lower() != b"chunked":
+        raise UpstreamUnavailable("upstream.transfer_encoding")
+    return True

@@ -1,0 +1,158 @@
+"""A request's header section as the gateway reads it: what passes on to the upstream, and what is for us alone.
+
+One pass over the fields sorts each into one of three kinds. What passes is kept as finished header lines; what the
+gateway decides by is kept by name; everything else (see `_WITHHELD`) ends here. The kind of a name is remembered, so
+that a name seen before costs one look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from bff.errors import BadRequest
+
+# Fields the gateway itself reads. None of them passes as it came, but those in _READ_AND_PASSED.
+_READ: Final = frozenset(
+    {
+        b"host",
+        b"cookie",
+        b"connection",
+        b"content-length",
+        b"transfer-encoding",
+        b"expect",
+        b"upgrade",
+        b"origin",
+        b"sec-fetch-site",
+        b"sec-fetch-mode",
+        b"accept",
+        b"x-csrf",
+        b"x-forwarded-for",
+        b"x-request-id",
+    }
+)
+_READ_AND_PASSED: Final = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"accept"})
+
+# Credentials and identities only the gateway may vouch for, fields of one hop, and fields that make an upstream take
+# the request for another one.
+_WITHHELD: Final = frozenset(
+    {
+        b"authorization",
+        b"dpop",
+        b"keep-alive",
+        b"te",
+        b"trailer",
+        b"http2-settings",
+        b"forwarded",
+        b"via",
+        b"x-real-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"x-original-forwarded-for",
+        b"x-original-host",
+        b"x-original-url",
+        b"x-rewrite-url",
+        b"x-host",
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-method-override",
+        b"true-client-ip",
+        b"cf-connecting-ip",
+        b"client-ip",
+        b"client-cert",
+        b"client-cert-chain",
+    }
+)
+_WITHHELD_PREFIXES: Final = (
+    b"proxy-",
+    b"x-forwarded-",
+    b"x-envoy-",
+    b"x-auth-",
+    b"x-authenticated-",
+    b"x-remote-",
+    b"x-ssl-",
+)
+
+_WITHHOLD: Final = 0
+_PASS: Final = 1
+_TAKE: Final = 2
+_TAKE_AND_PASS: Final = 3
+_MOST_NAMES = 2048
+
+_kinds: dict[bytes, tuple[int, bytes]] = {}
+
+
+def _kind_of(name: bytes) -> tuple[int, bytes]:
+    lower = name.lower()
+    if lower in _READ:
+        kind = (_TAKE_AND_PASS if lower in _READ_AND_PASSED else _TAKE, lower)
+    elif lower in _WITHHELD or b"_" in lower or lower.startswith(_WITHHELD_PREFIXES):
+        # Many servers read `x_user` as `X-User`, so a name with an underscore could pose as any other.
+        kind = (_WITHHOLD, lower)
+    else:
+        kind = (_PASS, lower)
+    if len(_kinds) < _MOST_NAMES:
+        _kinds[name] = kind
+    return kind
+
+
+class RequestHead:
+    """A parsed header section; `passing` are the lines (with CRLF) that may reach the upstream, `fields` ours by name."""
+
+    __slots__ = ("content_length", "fields", "is_chunked", "passing")
+
+    def __init__(self, raw_fields: Sequence[tuple[bytes, bytes]]) -> None:
+        passing: list[bytes] = []
+        fields: dict[bytes, list[bytes]] = {}
+        for name, value in raw_fields:
+            kind, lower = _kinds.get(name) or _kind_of(name)
+            if kind & _PASS:
+                passing.append(b"%b: %b\r\n" % (name, value))
+            if kind & _TAKE:
+                if lower in fields:
+                    fields[lower].append(value)
+                else:
+                    fields[lower] = [value]
+        self.fields = fields
+        self.passing = passing
+        self.content_length = _content_length(fields.get(b"content-length"))
+        self.is_chunked = _is_chunked(fields.get(b"transfer-encoding"))
+        if self.is_chunked and self.content_length is not None:
+            raise BadRequest("framing.both")
+        if b"connection" in fields:
+            self._withhold_named(fields[b"connection"])
+
+    def _withhold_named(self, connection: list[bytes]) -> None:
+        """Drop the fields that `Connection` declares to be for one hop only (RFC 9110 section 7.6.1)."""
+        named = {token.strip(b" \t").lower() for value in connection for token in value.split(b",")}
+        named -= {b"keep-alive", b"close", b"upgrade", b""}
+        if named:
+            self.passing = [line for line in self.passing if line.partition(b":")[0].lower() not in named]
+
+    def single(self, name: bytes) -> bytes | None:
+        """Return the field's value; values of a field sent more than once come joined, so they equal none expected."""
+        values = self.fields.get(name)
+        if values is None:
+            return None
+        return values[0] if len(values) == 1 else b", ".join(values)
+
+    def all(self, name: bytes) -> list[bytes]:
+        """Return every value of the field, in order."""
+        return self.fields.get(name, [])
+
+
+def _content_length(values: list[bytes] | None) -> int | None:
+    if values is None:
+        return None
+    value = values[0].strip(b" \t")
+    if len(values) != 1 or not value.isdigit() or len(value) > 18:
+        raise BadRequest("framing.content_length")
+    return int(value)
+
+
+def _is_chunked(values: list[bytes] | None) -> bool:
+    if values is None:
+        return False
+    if len(values) != 1 or values[0].strip(b" \t").lower() != b"chunked":
+        raise BadRequest("framing.transfer_encoding")
+    return True

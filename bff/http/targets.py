@@ -1,0 +1,80 @@
+"""The request target: which part of it is the path, and what it becomes at the upstream.
+
+Decisions are taken on the raw bytes that will be forwarded. What another parser could read differently (a dot segment
+in any disguise, a backslash, a control character, a second meaning of `//`) is refused, never repaired.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import unquote_to_bytes
+
+from bff.errors import BadRequest
+
+# Paths made of these alone mean the same to everybody: no escapes, no parameters, no segment that begins with a dot.
+_PLAIN_PATH = re.compile(rb"/(?:[A-Za-z0-9_~!$&'()*+,=:@-]|/(?![/.])|(?<!/)\.)*")
+_QUERY = re.compile(rb"[!-\"$-~]*")  # visible ASCII but `#`
+_PATH = re.compile(rb"/[!\"$-;=?-\[\]^-~]*")  # the same without `#`, `<`, `>` and the backslash
+_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MOST_DECODINGS = 4
+
+
+def split_target(target: bytes) -> tuple[bytes, bytes | None]:
+    """Return path and query of a request target in origin form (RFC 9112 section 3.2.1).
+
+    Raises `BadRequest` for every other form, and for bytes no browser sends unescaped.
+    """
+    path, separator, query = target.partition(b"?")
+    if _PATH.fullmatch(path) is None or _QUERY.fullmatch(query) is None:
+        raise BadRequest("target.form")
+    return path, query if separator else None
+
+
+def check_path(path: bytes) -> None:
+    """Raise `BadRequest` if any reading of the path, by however lenient an upstream, could leave its own subtree."""
+    if _PLAIN_PATH.fullmatch(path) is not None:
+        return
+    if _PERCENT.search(path) is not None:
+        raise BadRequest("target.percent_encoding")
+    decoded = path
+    for _ in range(_MOST_DECODINGS):
+        _check_decoded(decoded)
+        further = unquote_to_bytes(decoded)
+        if further == decoded:
+            return
+        decoded = further
+    raise BadRequest("target.percent_encoding")
+
+
+def _check_decoded(path: bytes) -> None:
+    try:
+        text = path.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRequest("target.utf8") from None
+    if _CONTROL.search(text) is not None:
+        raise BadRequest("target.control_character")
+    if not text.isascii():
+        # Some servers fold full-width letters before they look for dot segments.
+        text = unicodedata.normalize("NFKC", text)
+    if "\\" in text:
+        raise BadRequest("target.backslash")
+    for segment in text.split("/"):
+        # `..;x` is a dot segment to servlet containers, which cut path parameters off first.
+        if segment.partition(";")[0].strip(" ") in (".", ".."):
+            raise BadRequest("target.dot_segment")
+
+
+def upstream_target(path: bytes, query: bytes | None, *, prefix: bytes, upstream_path: bytes) -> bytes:
+    """Return the target at the upstream: `prefix` replaced by `upstream_path`, every other byte kept.
+
+    `path` must have passed `check_path` and begin with `prefix`. Raises `BadRequest` where the result would begin with
+    `//`, which some servers take for an authority.
+    """
+    target = upstream_path + path[len(prefix) :]
+    if not target.startswith(b"/"):
+        target = b"/" + target
+    if target.startswith(b"//"):
+        raise BadRequest("target.double_slash")
+    return target if query is None else target + b"?" + query
