@@ -22,7 +22,7 @@ AUTHENTICATION_METHODS = ("client_secret_basic", "client_secret_post", "private_
 
 @dataclass
 class Client:
-    """A confidential client; `jwks` is its public key set, `secret` its shared one (either may be missing)."""
+    """A confidential client; `jwks` is its public key set, `secret` its shared one, either may be missing."""
 
     client_id: str
     name: str = "Timesheets"

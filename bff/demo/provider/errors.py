@@ -2,7 +2,7 @@
 
 
 class OAuthError(Exception):
-    """An error answer of an OAuth endpoint (RFC 6749, section 5.2): `error` code, description, HTTP status."""
+    """An OAuth endpoint's error answer (RFC 6749, section 5.2): `error` code, description, HTTP status."""
 
     def __init__(self, error: str, description: str, *, status: int = 400) -> None:
         super().__init__(f"{error}: {description}")

@@ -79,7 +79,7 @@ class Grants:
         return value
 
     def refresh_token(self, value: str, client_id: str) -> RefreshToken:
-        """The live refresh token of `client_id`; raises `OAuthError` `invalid_grant`, ends the family on reuse."""
+        """The live refresh token of `client_id`; raises `OAuthError` and, on reuse, ends the family."""
         found = self._refresh_tokens.get(value)
         if found is None or found.grant.client_id != client_id:
             raise OAuthError("invalid_grant", "The refresh token is unknown.")
@@ -105,6 +105,7 @@ class Grants:
         found = self._refresh_tokens.get(value)
         if found is None or found.grant.client_id != client_id:
             return False
+        self._record("revocation", kind="refresh_token", grant=found.grant.grant_id)
         self.end(found.grant, "refresh token revoked")
         return True
 

@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from joserfc import jwt
-from joserfc.jwk import KeySet, KeySetSerialization, RSAKey
+from joserfc.jwk import KeyParameters, KeySet, KeySetSerialization, RSAKey
 
 ALGORITHM = "RS256"
 
@@ -38,5 +38,5 @@ class SigningKeys:
 
 
 def _new_key() -> RSAKey:
-    parameters = {"use": "sig", "alg": ALGORITHM, "kid": secrets.token_hex(8)}
+    parameters: KeyParameters = {"use": "sig", "alg": ALGORITHM, "kid": secrets.token_hex(8)}
     return RSAKey.generate_key(2048, parameters)
