@@ -1,0 +1,136 @@
+"""The certification plans a confidential code-flow client takes, one table."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from .drives import (
+    Drive,
+    read_keys,
+    read_metadata,
+    refuse_metadata,
+    sign_in_and_out,
+    sign_in_either,
+    sign_in_refused,
+    sign_in_twice,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Module:
+    """How a module is played and what must come of it.
+
+    `ready` says whether the gateway must be ready before the browser starts, `settings` are `BFF_` variables
+    for this module alone, and `stop_first` ends the gateway before the test does (where the suite takes any
+    further request for an error).
+    """
+
+    drive: Drive = sign_in_and_out
+    result: str = "PASSED"
+    ready: bool = True
+    stop_first: bool = False
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan of the suite; `client` maps further fields of its client to paths of the gateway."""
+
+    key: str
+    name: str
+    title: str
+    variant: Mapping[str, str]
+    modules: Mapping[str, Module]
+    client: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+STATIC_CLIENT = {"request_type": "plain_http_request", "client_registration": "static_client"}
+WITH_SECRET = {**STATIC_CLIENT, "client_auth_type": "client_secret_basic", "response_mode": "default"}
+WITH_USERINFO = {"BFF_USERINFO": "on"}
+
+ACCEPTED = Module()
+REFUSED = Module(sign_in_refused)
+UNSIGNED = Module(sign_in_refused, result="SKIPPED")
+"""An unsigned ID token: a client that refuses it is recorded as having skipped the test."""
+
+BASIC_MODULES = {
+    "oidcc-client-test": ACCEPTED,
+    "oidcc-client-test-invalid-iss": REFUSED,
+    "oidcc-client-test-missing-sub": REFUSED,
+    "oidcc-client-test-invalid-aud": REFUSED,
+    "oidcc-client-test-missing-iat": REFUSED,
+    "oidcc-client-test-kid-absent-single-jwks": ACCEPTED,
+    "oidcc-client-test-kid-absent-multiple-jwks": Module(sign_in_either),
+    "oidcc-client-test-idtoken-sig-rs256": ACCEPTED,
+    "oidcc-client-test-idtoken-sig-none": UNSIGNED,
+    "oidcc-client-test-invalid-sig-rs256": REFUSED,
+    "oidcc-client-test-userinfo-invalid-sub": REFUSED,
+    "oidcc-client-test-nonce-invalid": REFUSED,
+    "oidcc-client-test-scope-userinfo-claims": ACCEPTED,
+    "oidcc-client-test-client-secret-basic": ACCEPTED,
+}
+
+PLANS = (
+    Plan(
+        key="basic",
+        name="oidcc-client-basic-certification-test-plan",
+        title="Basic RP",
+        variant=STATIC_CLIENT,
+        modules=BASIC_MODULES,
+        settings=WITH_USERINFO,
+    ),
+    Plan(
+        key="config",
+        name="oidcc-client-config-certification-test-plan",
+        title="Config RP",
+        variant=WITH_SECRET,
+        modules={
+            "oidcc-client-test-discovery-openid-config": Module(
+                read_metadata, ready=False, stop_first=True, settings={"BFF_USERINFO": "off"}
+            ),
+            "oidcc-client-test-discovery-jwks-uri-keys": Module(
+                read_keys, ready=False, stop_first=True, settings={"BFF_USERINFO": "off"}
+            ),
+            "oidcc-client-test-discovery-issuer-mismatch": Module(refuse_metadata, ready=False, stop_first=True),
+            "oidcc-client-test-idtoken-sig-none": UNSIGNED,
+            "oidcc-client-test-signing-key-rotation-just-before-signing": ACCEPTED,
+            "oidcc-client-test-signing-key-rotation": Module(sign_in_twice),
+        },
+        settings=WITH_USERINFO,
+    ),
+    Plan(
+        key="rp-initiated-logout",
+        name="oidcc-client-rp-initiated-logout-rp-basic",
+        title="RP-Initiated RP",
+        variant=WITH_SECRET,
+        modules={
+            "oidcc-client-test-rp-init-logout": ACCEPTED,
+            "oidcc-client-test-rp-init-logout-other-state": ACCEPTED,
+            "oidcc-client-test-rp-init-logout-no-state": ACCEPTED,
+        },
+    ),
+    Plan(
+        key="back-channel-logout",
+        name="oidcc-client-back-channel-logout-rp-basic",
+        title="Back-Channel RP",
+        variant=WITH_SECRET,
+        modules={
+            f"oidcc-client-test-rp-backchannel-rpinitlogout{variation}": ACCEPTED
+            for variation in (
+                "",
+                "-alg-none",
+                "-no-event",
+                "-with-nonce",
+                "-wrong-alg",
+                "-wrong-aud",
+                "-wrong-event",
+                "-wrong-iss",
+            )
+        },
+    ),
+)
