@@ -155,6 +155,11 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def without_query(url: str) -> str:
+    """The URL as it may be shown: its query can hold codes and tokens."""
+    return url.partition("?")[0]
+
+
 def site_of(url: str) -> tuple[str, str | None]:
     """Scheme and host: enough on loopback, where no host has a registrable domain above it."""
     parts = urlsplit(url)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .browser import Browser, Visit, origin_of
+from .browser import Browser, Visit, origin_of, without_query
 from .suite import ENDED, RunningTest
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def _sign_in(stage: Stage) -> list[Visit]:
     """Follow the login link to its end; the provider approves by itself."""
     visits = stage.browser.follow("/bff/login?return_to=/")
     if not any(visit.path == "/bff/callback" for visit in visits):
-        way = " -> ".join(f"{visit.status} {visit.url.partition('?')[0]}" for visit in visits)
+        way = " -> ".join(f"{visit.status} {without_query(visit.url)}" for visit in visits)
         raise BehaviourError(f"the login never came back: {way}: {visits[-1].body[:200]!r}")
     if stage.browser.cookies.rejected:
         raise BehaviourError(f"set a cookie that browsers drop: {stage.browser.cookies.rejected}")
@@ -172,7 +172,7 @@ def _sign_out(stage: Stage) -> None:
         raise BehaviourError(f"the logout was answered {answer.status}: {answer.body[:200]!r}")
     last = stage.browser.follow(answer.json()["logout_url"])[-1]
     if origin_of(last.url) != stage.gateway.public_url or last.path != "/" or last.status != 200:
-        raise BehaviourError(f"after the logout the browser stands at {last.url}, status {last.status}")
+        raise BehaviourError(f"after the logout the browser stands at {without_query(last.url)}, status {last.status}")
     if stage.session()["authenticated"]:
         raise BehaviourError("the session outlived its logout")
     _require_closed(stage)

@@ -66,7 +66,10 @@ class Outcome:
 
 
 def run_plan(suite: Suite, plan: Plan, circumstances: Circumstances, only: frozenset[str]) -> Iterator[Outcome]:
-    """Create the plan and play its modules, or those named in `only`; SuiteError for an unknown name."""
+    """Create the plan and play its modules, or those named in `only`.
+
+    SuiteError when the suite's list of modules and the table differ.
+    """
     identifier, planned = suite.create_plan(plan.name, plan.variant, configuration(plan, circumstances))
     unknown = {module.name for module in planned} ^ plan.modules.keys()
     if unknown:
