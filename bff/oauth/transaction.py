@@ -1,0 +1,70 @@
+"""One login on its way from the login endpoint to the callback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from bff.oauth.base64url import encode
+from bff.oauth.return_to import ReturnPath
+
+
+class Transaction(msgspec.Struct, frozen=True, kw_only=True):
+    """One login on its way: what must come back, and where the browser goes then.
+
+    `started_at` is in seconds since the epoch; `max_age` in seconds; `previous_session` is the store key of the
+    session that was presented when the login began.
+    """
+
+    state: str
+    nonce: str
+    code_verifier: str
+    return_to: str
+    issuer: str
+    started_at: float
+    max_age: int | None = None
+    acr_values: str | None = None
+    previous_session: str | None = None
+
+    def __repr__(self) -> str:
+        return "Transaction(…)"
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Transaction)
+
+
+def encode_transaction(transaction: Transaction) -> bytes:
+    """Return the transaction as MessagePack."""
+    return _encoder.encode(transaction)
+
+
+def decode_transaction(data: bytes) -> Transaction:
+    """Return the transaction; raises `msgspec.DecodeError` (or its subclass `ValidationError`) for anything else."""
+    return _decoder.decode(data)
+
+
+def new_transaction(
+    *,
+    state: str,
+    issuer: str,
+    return_to: ReturnPath,
+    now: float,
+    random_bytes: Callable[[int], bytes],
+    max_age: int | None = None,
+    acr_values: str | None = None,
+    previous_session: str | None = None,
+) -> Transaction:
+    """Return a login with a fresh nonce and code verifier of 256 bits each (RFC 7636 section 4.1)."""
+    return Transaction(
+        state=state,
+        nonce=encode(random_bytes(32)),
+        code_verifier=encode(random_bytes(32)),
+        return_to=return_to,
+        issuer=issuer,
+        started_at=now,
+        max_age=max_age,
+        acr_values=acr_values,
+        previous_session=previous_session,
+    )
