@@ -1,7 +1,8 @@
 """Controls for tests: mounted in front of the provider only when asked for, never in the demonstration."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -15,9 +16,6 @@ from bff.demo.provider.disturbance import Disturbance, drop_connection
 from bff.demo.provider.logout import send_logout_tokens
 from bff.demo.provider.state import Policy, Provider
 from bff.demo.provider.token_log import TokenLog
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 POLICY_FIELDS = frozenset(field.name for field in fields(Policy))
 
