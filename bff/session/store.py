@@ -18,12 +18,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Literal, Protocol, get_args
+
+import msgspec
+
+EndReason = Literal["logout", "backchannel_logout", "grant_refused", "replaced"]
+"""Why a session was ended before its limits: here, at the provider, by `invalid_grant`, by a new login."""
+
+END_REASONS: Final[tuple[EndReason, ...]] = get_args(EndReason)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSession:
+class StoredSession(msgspec.Struct, frozen=True):
     """A sealed record as the store returned it; `touched_at` is in seconds since the epoch."""
 
     version: int
@@ -31,9 +36,8 @@ class StoredSession:
     sealed: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Tombstone:
-    """What is left of a session that was ended; `reason` is one of the words of `bff.telemetry`."""
+class Tombstone(msgspec.Struct, frozen=True):
+    """What is left of a session that was ended; `reason` is one of `END_REASONS`."""
 
     reason: str
 
@@ -53,7 +57,14 @@ class SessionStore(Protocol):
         ...
 
     async def create(
-        self, key: str, sealed: bytes, *, touched_at: float, lifetime: float, indexes: Sequence[str], index_lifetime: float
+        self,
+        key: str,
+        sealed: bytes,
+        *,
+        touched_at: float,
+        lifetime: float,
+        indexes: Sequence[str],
+        index_lifetime: float,
     ) -> None:
         """Write a new record with version 1 and list its key under every one of `indexes`."""
         ...

@@ -1,0 +1,256 @@
+"""The use cases of a session: start, resume, extend, change, end; all that is known of it between two requests.
+
+    browser's cookie ── handle ──┬── store key ──> the store: version, last use, sealed record
+                                 └── opens the sealed record (`bff.session.sealing`)
+
+Two limits end a session by themselves: the idle limit, counted from the last use, and the absolute one, written in the
+record. The store forgets a record at the earlier of the two; `opened` checks both all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+import msgspec
+
+from bff.errors import SessionEnded, SessionExpired, StoreUnavailable
+from bff.session.record import SessionRecord
+from bff.session.sealing import SealBroken, Sealer, hash_parts
+from bff.session.store import END_REASONS, EndReason, SessionStore, StoredSession, Tombstone
+
+TOMBSTONE_LIFETIME: Final = 3600.0
+"""Seconds for which a late request is told that the session was ended, not that it expired."""
+
+LOGOUT_MARK_LIFETIME: Final = 600.0
+"""Seconds a provider's logout holds against logins that were under way: as long as a login may take."""
+
+STATE_CLAIM_LIFETIME: Final = 900.0
+"""Seconds a used `state` is remembered: longer than a login may take, clock differences included."""
+
+TOUCH_INTERVAL: Final = 60.0
+HANDLE_LENGTH: Final = 32
+
+_ENDED: Final[dict[str, str]] = {reason: f"session.ended.{reason}" for reason in END_REASONS}
+
+
+class OnEvent(Protocol):
+    """Where events go: `bff.logs.event`."""
+
+    def __call__(self, level: int, name: str, **fields: str) -> None:
+        """Note the event."""
+        ...
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A session that was found, opened and is within its limits; `touched_at` is in seconds since the epoch.
+
+    `is_sealed_currently` is False if an older secret key sealed the record.
+    """
+
+    handle: bytes
+    key: str
+    version: int
+    record: SessionRecord
+    touched_at: float
+    is_sealed_currently: bool = True
+
+    def idle_expires_at(self, idle: float) -> float:
+        """Return when the session ends if it is not used again, at the absolute limit at the latest."""
+        return min(self.touched_at + idle, self.record.expires_at)
+
+
+class Sessions:
+    """Starts, finds, changes and ends sessions; `idle` and `max_lifetime` are in seconds."""
+
+    def __init__(
+        self,
+        store: SessionStore,
+        sealer: Sealer,
+        *,
+        idle: float,
+        max_lifetime: float,
+        clock: Callable[[], float],
+        random_bytes: Callable[[int], bytes],
+        on_event: OnEvent,
+    ) -> None:
+        self.store = store
+        self.idle = idle
+        self.max_lifetime = max_lifetime
+        self._sealer = sealer
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._on_event = on_event
+        self._tombstone_lifetime = min(TOMBSTONE_LIFETIME, max_lifetime)
+        self._touch_interval = min(TOUCH_INTERVAL, idle / 10)
+        self._touching: dict[str, asyncio.Task[None]] = {}
+        self.store_key = sealer.store_key
+
+    # --- finding one: no await, nothing allocated but the session itself ---
+
+    def read(self, handle: bytes) -> asyncio.Future[StoredSession | Tombstone | None]:
+        """Return a future of what the store has for the handle; it may raise `StoreUnavailable`."""
+        return self.store.read(self.store_key(handle))
+
+    def opened(self, handle: bytes, key: str, found: StoredSession | Tombstone | None, now: float) -> Session:
+        """Return the session in what was read; raises `SessionEnded`, or `SessionExpired` if there is none left."""
+        if found is None:
+            raise SessionExpired("session.not_found")
+        if isinstance(found, Tombstone):
+            raise SessionEnded(_ENDED.get(found.reason, "session.ended"))
+        try:
+            record = self._sealer.open(found.sealed, handle, key)
+        except SealBroken as broken:
+            self._on_event(logging.WARNING, "session.unsealable", reason=broken.reason)
+            raise SessionExpired("session.unsealable") from None
+        if now >= record.expires_at:
+            raise SessionExpired("session.absolute_limit")
+        if now >= found.touched_at + self.idle:
+            raise SessionExpired("session.idle_limit")
+        return Session(handle, key, found.version, record, found.touched_at, self._sealer.is_current(found.sealed))
+
+    async def resume(self, handle: bytes) -> Session:
+        """Return the session of the handle; raises as `opened`, and `StoreUnavailable`."""
+        key = self.store_key(handle)
+        return self.opened(handle, key, await self.store.read(key), self._clock())
+
+    # --- start and change ---
+
+    async def start(self, record: SessionRecord, *, previous: Iterable[str] = ()) -> Session:
+        """Write a new session under a new handle, then end the `previous` ones (store keys).
+
+        Raises `SessionEnded` if the provider ended the login while it was under way (OpenID Connect Back-Channel
+        Logout 1.0): the session is in the indexes before the marks are read, and a logout sets its mark before it
+        reads the indexes, so one of the two sees the other. Raises `SessionExpired` if the record is past its limit.
+        """
+        now = self._clock()
+        if record.has_expired(now):
+            raise SessionExpired("session.absolute_limit")
+        handle = self._random_bytes(HANDLE_LENGTH)
+        key = self.store_key(handle)
+        await self.store.create(
+            key,
+            self._sealer.seal(record, handle, key),
+            touched_at=now,
+            lifetime=self._lifetime(record, now),
+            indexes=[_index(record.issuer, kind, value) for kind, value in _identities(record)],
+            index_lifetime=record.expires_at - now,
+        )
+        if await self._was_logged_out(record):
+            await self.end(key, "backchannel_logout")
+            raise SessionEnded(_ENDED["backchannel_logout"])
+        for previous_key in previous:
+            await self.end(previous_key, "replaced")
+        return Session(handle, key, 1, record, now)
+
+    async def replace(self, session: Session, record: SessionRecord) -> Session | None:
+        """Write the changed record; None if the session has ended, or was changed by another, in the meantime."""
+        sealed = self._sealer.seal(record, session.handle, session.key)
+        if not await self.store.update(session.key, sealed, version=session.version):
+            return None
+        return msgspec.structs.replace(session, version=session.version + 1, record=record, is_sealed_currently=True)
+
+    async def extend(self, session: Session) -> Session:
+        """Count the idle limit from now; raises as `resume` if the session has ended in the meantime."""
+        now = self._clock()
+        lifetime = self._lifetime(session.record, now)
+        if not await self.store.touch(session.key, touched_at=now, lifetime=lifetime):
+            return await self.resume(session.handle)
+        return msgspec.structs.replace(session, touched_at=now)
+
+    # --- in the background, at most once a minute ---
+
+    def touch_due(self, session: Session, now: float) -> bool:
+        """Whether the last use was noted long enough ago to note it again (or the seal is of an older key)."""
+        return now - session.touched_at >= self._touch_interval or not session.is_sealed_currently
+
+    def touch_later(self, session: Session) -> None:
+        """Note this use of the session, and seal it with the newest key, without keeping anyone waiting.
+
+        One task per session at most; its failures become events and nothing else.
+        """
+        if session.key not in self._touching:
+            task = asyncio.get_running_loop().create_task(self._touch(session))
+            self._touching[session.key] = task
+
+    async def _touch(self, session: Session) -> None:
+        now = self._clock()
+        try:
+            lifetime = self._lifetime(session.record, now)
+            if lifetime > 0:
+                await self.store.touch(session.key, touched_at=now, lifetime=lifetime)
+            if not session.is_sealed_currently:
+                await self.replace(session, session.record)
+        except StoreUnavailable as error:
+            self._on_event(logging.WARNING, "session.touch_failed", reason=error.reason)
+        finally:
+            del self._touching[session.key]
+
+    async def settle(self) -> None:
+        """Wait for what runs in the background: before the store is closed."""
+        while self._touching:
+            await asyncio.wait(list(self._touching.values()))
+
+    # --- end ---
+
+    async def end(self, session_key: str, reason: EndReason) -> bool:
+        """End the session of this store key; True if it was alive."""
+        return await self.store.end(session_key, reason=reason, lifetime=self._tombstone_lifetime)
+
+    async def end_by_provider(self, issuer: str, sid: str | None, subject: str | None, issued_at: float) -> int:
+        """End what the provider logged out: the sessions of `sid` if given, else all of `subject`; return how many.
+
+        `issued_at` is the logout token's `iat`: logins under way whose ID token is not newer end as well, newer ones
+        are another login (OpenID Connect Back-Channel Logout 1.0 section 2.7).
+        """
+        if sid is not None:
+            identity = ("sid", sid)
+        elif subject is not None:
+            identity = ("sub", subject)
+        else:
+            raise ValueError("a logout names a sid or a subject")
+        mark = _mark(issuer, *identity)
+        earlier = await self.store.get(mark)
+        latest = issued_at if earlier is None else max(issued_at, float(earlier))
+        await self.store.put(mark, repr(latest).encode(), lifetime=LOGOUT_MARK_LIFETIME)
+        return await self.store.end_indexed(
+            _index(issuer, *identity), reason="backchannel_logout", lifetime=self._tombstone_lifetime
+        )
+
+    async def _was_logged_out(self, record: SessionRecord) -> bool:
+        for kind, value in _identities(record):
+            mark = await self.store.get(_mark(record.issuer, kind, value))
+            if mark is not None and record.issued_at <= float(mark):
+                return True
+        return False
+
+    # --- once only ---
+
+    async def claim_state(self, state: str) -> bool:
+        """Use up a `state`; False if it was used before, here or on another instance."""
+        digest = hashlib.sha256(state.encode()).hexdigest()
+        return await self.store.claim(f"state:{digest}", lifetime=STATE_CLAIM_LIFETIME)
+
+    async def claim_token_id(self, token_id: str, lifetime: float) -> bool:
+        """Use up a logout token's `jti`; False if it was used within the lifetime (seconds)."""
+        digest = hashlib.sha256(token_id.encode()).hexdigest()
+        return await self.store.claim(f"jti:{digest}", lifetime=lifetime)
+
+    def _lifetime(self, record: SessionRecord, now: float) -> float:
+        return min(self.idle, record.expires_at - now)
+
+
+def _identities(record: SessionRecord) -> list[tuple[str, str]]:
+    by_subject = ("sub", record.subject)
+    return [by_subject] if record.sid is None else [("sid", record.sid), by_subject]
+
+
+def _index(issuer: str, kind: str, value: str) -> str:
+    return f"index:{hash_parts(issuer, kind, value).hex()}"
+
+
+def _mark(issuer: str, kind: str, value: str) -> str:
+    return f"mark:{hash_parts(issuer, kind, value).hex()}"
