@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 CLIENT_ID = "bff-certification"
 CLIENT_SECRET = "a secret+with/all%that:RFC 6749=makes a client encode"
-SUITE_WAIT_SECONDS = 2
 FINISH_SECONDS = 30
 ACCEPTABLE = {"PASSED", "WARNING", "REVIEW", "SKIPPED"}
 
@@ -89,7 +88,7 @@ def configuration(plan: Plan, circumstances: Circumstances) -> dict[str, object]
     }
     return {
         "alias": f"bff-{plan.key}",
-        "waitTimeoutSeconds": SUITE_WAIT_SECONDS,
+        "waitTimeoutSeconds": plan.wait_seconds,
         "client": {
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
@@ -113,7 +112,7 @@ def run_module(
         problem = str(error)
     except httpx2.TransportError as error:
         problem = f"no answer: {error!r}"
-    status = test.wait_for(ENDED, seconds=FINISH_SECONDS if problem is None else SUITE_WAIT_SECONDS + 1)
+    status = test.wait_for(ENDED, seconds=FINISH_SECONDS if problem is None else plan.wait_seconds + 1)
     outcome = Outcome(
         plan=plan,
         module=planned.name,
