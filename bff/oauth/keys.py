@@ -20,16 +20,18 @@ MAX_RSA_BITS = 8192
 
 _PUBLIC_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 _SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-_CURVE_ALGORITHMS = {
-    "P-256": frozenset({"ES256"}),
-    "P-384": frozenset({"ES384"}),
-    "P-521": frozenset({"ES512"}),
-    # RFC 9864 gave EdDSA over Ed25519 a name of its own; both mean the same signature.
-    "Ed25519": frozenset({"EdDSA", "Ed25519"}),
+# RFC 9864 gave EdDSA over Ed25519 a name of its own; both mean the same signature.
+_ED25519_NAMES = frozenset({"EdDSA", "Ed25519"})
+_CURVE_ALGORITHMS: dict[tuple[str, Any], frozenset[str]] = {
+    ("EC", "P-256"): frozenset({"ES256"}),
+    ("EC", "P-384"): frozenset({"ES384"}),
+    ("EC", "P-521"): frozenset({"ES512"}),
+    ("OKP", "Ed25519"): _ED25519_NAMES,
 }
 _RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 
 PublicKey = RSAKey | ECKey | OKPKey
+_IMPORTERS: dict[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +93,16 @@ def _parse_key(jwk: Any) -> Key | None:
     if not isinstance(jwk, dict) or not _is_for_verification(jwk):
         return None
     kty, kid = jwk.get("kty"), jwk.get("kid")
-    if not isinstance(kty, str) or kty not in _PUBLIC_MEMBERS or not (kid is None or isinstance(kid, str)):
+    if not isinstance(kty, str) or not (kid is None or isinstance(kid, str)):
         return None
-    public = _import_public(kty, jwk)
-    if public is None:
+    material: dict[str, Any] = {name: jwk.get(name) for name in _PUBLIC_MEMBERS.get(kty, ())}
+    try:
+        algorithms = _restricted(_algorithms(kty, material), jwk.get("alg"))
+        if not algorithms:
+            return None
+        return Key(kid, algorithms, _IMPORTERS[kty].import_key({"kty": kty, **material}))
+    except (JoseError, ValueError, TypeError):
         return None
-    algorithms = _algorithms(public)
-    if "alg" in jwk:
-        algorithms = _restricted(algorithms, jwk["alg"])
-    return Key(kid, algorithms, public) if algorithms else None
 
 
 def _is_for_verification(jwk: dict[str, Any]) -> bool:
@@ -112,33 +115,18 @@ def _is_for_verification(jwk: dict[str, Any]) -> bool:
     return isinstance(operations, list) and "verify" in operations
 
 
-def _import_public(kty: str, jwk: dict[str, Any]) -> PublicKey | None:
-    material: dict[str, str | list[str]] = {"kty": kty}
-    try:
-        for name in _PUBLIC_MEMBERS[kty]:
-            value = jwk.get(name)
-            if not isinstance(value, str):
-                return None
-            if name != "crv":
-                decode(value)
-            material[name] = value
-        return _IMPORTERS[kty].import_key(material)
-    except (JoseError, ValueError):
-        return None
-
-
-_IMPORTERS: dict[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
-
-
-def _algorithms(public: PublicKey) -> frozenset[str]:
-    if isinstance(public, RSAKey):
-        bits = public.raw_value.key_size
+def _algorithms(kty: str, material: dict[str, Any]) -> frozenset[str]:
+    """Return what a key of this kind, size and curve can verify; raises `ValueError` for malformed parts."""
+    if kty == "RSA":
+        bits = int.from_bytes(decode(material["n"])).bit_length()
+        decode(material["e"])
         return _RSA_ALGORITHMS if MIN_RSA_BITS <= bits <= MAX_RSA_BITS else frozenset()
-    return _CURVE_ALGORITHMS.get(public.curve_name, frozenset())
+    for name in material.keys() - {"crv"}:
+        decode(material[name])
+    return _CURVE_ALGORITHMS.get((kty, material.get("crv")), frozenset())
 
 
 def _restricted(algorithms: frozenset[str], alg: Any) -> frozenset[str]:
-    same = _CURVE_ALGORITHMS["Ed25519"]
-    if alg in same and isinstance(alg, str):
-        return algorithms & same
-    return algorithms & {alg} if isinstance(alg, str) else frozenset()
+    if alg is None:
+        return algorithms
+    return algorithms & _ED25519_NAMES if alg in _ED25519_NAMES else algorithms & {alg}
