@@ -22,6 +22,7 @@
     │   ├── UpstreamUnavailable      upstream_unavailable  502
     │   └── UpstreamTimeout          upstream_timeout      504
     ├── StoreUnavailable             store_unavailable     503   sessions can neither be read nor written now
+    ├── InternalFault                internal              500   a defect of the gateway
     └── OperatorError                the configuration or the registration at the provider is wrong
         ├── ClientRefused            provider_unavailable  503   `invalid_client` and its kin
         └── SettingsInvalid          (start-up only, exit status 2)
@@ -161,6 +162,21 @@ class StoreUnavailable(GatewayError):
     code, status, title = "store_unavailable", 503, "Sessions cannot be read at the moment."
     log_level = logging.ERROR
     retry_after = 2.0
+
+
+class InternalFault(GatewayError):
+    """Something went wrong that nobody foresaw; the log has where."""
+
+    code, status, title = "internal", 500, "Something went wrong in the gateway."
+    log_level = logging.ERROR
+
+
+def as_gateway_error(error: Exception) -> GatewayError:
+    """Return the error if it is one of these, else log where it was raised and return an `InternalFault`."""
+    if isinstance(error, GatewayError):
+        return error
+    logging.getLogger("bff").error("internal_fault", exc_info=error)
+    return InternalFault(f"internal.{type(error).__name__}")
 
 
 class OperatorError(GatewayError):

@@ -1,4 +1,4 @@
-"""An upstream's answer as the browser gets it: its header section filtered, framed anew, and kept out of shared caches."""
+"""An upstream's answer as the browser gets it: filtered, framed anew, and kept out of shared caches."""
 
 from __future__ import annotations
 
@@ -110,9 +110,7 @@ def _without_named(lines: list[bytes], connection: list[bytes]) -> list[bytes]:
     return lines[:1] + [line for line in lines[1:] if line.partition(b":")[0].lower() not in named]
 
 
-def _cache_lines(
-    cache_control: list[bytes] | None, vary: list[bytes] | None, *, is_personal: bool
-) -> list[bytes]:
+def _cache_lines(cache_control: list[bytes] | None, vary: list[bytes] | None, *, is_personal: bool) -> list[bytes]:
     """Return Cache-Control and Vary; what was answered to one user is never left to a shared cache (RFC 9111)."""
     if not is_personal:
         lines = [b"Cache-Control: %b\r\n" % value for value in cache_control or ()]

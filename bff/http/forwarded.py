@@ -25,9 +25,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def _is_trusted(text: str, trusted: Sequence[Network]) -> bool:
     address = _address(text)
-    return address is not None and any(
-        address in network for network in trusted if network.version == address.version
-    )
+    return address is not None and any(address in network for network in trusted if network.version == address.version)
 
 
 def client_address(peer: str, x_forwarded_for: Sequence[bytes], trusted: Sequence[Network]) -> str:

@@ -67,7 +67,6 @@ _WITHHELD_PREFIXES: Final = (
     b"proxy-",
     b"x-forwarded-",
     b"x-envoy-",
-    b"x-auth-",
     b"x-authenticated-",
     b"x-remote-",
     b"x-ssl-",
@@ -97,7 +96,7 @@ def _kind_of(name: bytes) -> tuple[int, bytes]:
 
 
 class RequestHead:
-    """A parsed header section; `passing` are the lines (with CRLF) that may reach the upstream, `fields` ours by name."""
+    """A parsed header section; `passing` are the lines that may reach the upstream, `fields` is ours, by name."""
 
     __slots__ = ("content_length", "fields", "is_chunked", "passing")
 

@@ -1,0 +1,184 @@
+"""Whether a call may be made, and with which token: the way from a request to `admitted` or `refused`.
+
+    method, path, size ─► cookie ─► cross-origin verdict ─► session read ─► token fresh? ─► scope ─► admitted
+                                                                                 │ no
+                                                                                 └─► refreshed in a task of its own
+
+Everything but the read and the refresh is decided at once; `cancel` ends the wait, and after it nothing is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bff.errors import (
+    BadRequest,
+    BodyTooLarge,
+    CrossOriginRejected,
+    GatewayError,
+    InsufficientScope,
+    MethodNotAllowed,
+    NoSession,
+    SessionEnded,
+    SessionExpired,
+    StoreUnavailable,
+    as_gateway_error,
+)
+from bff.http.cookies import cookie_values
+from bff.http.cross_origin import is_same_origin
+from bff.http.targets import check_path, upstream_target
+from bff.session.cookies import decode_handle
+
+if TYPE_CHECKING:
+    from bff.proxy.context import ProxiedRoute, ProxyContext
+    from bff.proxy.request import Request
+    from bff.session.record import AccessToken
+    from bff.session.store import StoredSession, Tombstone
+    from bff.sessions import Session
+
+
+class Applicant(Protocol):
+    """Who asks for admission."""
+
+    def admitted(self, target: bytes, token: AccessToken | None) -> None:
+        """The call may be made: to this target, with this token."""
+        ...
+
+    def refused(self, error: GatewayError) -> None:
+        """The call may not be made."""
+        ...
+
+
+class Admission:
+    """The judgement of one request."""
+
+    __slots__ = ("_applicant", "_context", "_handle", "_key", "_pending", "_request", "_route", "_target")
+
+    def __init__(self, context: ProxyContext, route: ProxiedRoute, request: Request, applicant: Applicant) -> None:
+        self._context = context
+        self._route = route
+        self._request = request
+        self._applicant: Applicant | None = applicant
+        self._pending: asyncio.Future[Any] | None = None
+        self._handle = b""
+        self._key = ""
+        self._target = b""
+
+    def begin(self) -> None:
+        """Judge as far as can be judged without waiting."""
+        try:
+            self._judge()
+        except GatewayError as error:
+            self._refuse(error)
+
+    def cancel(self) -> None:
+        """Stop waiting; the applicant hears no more of it."""
+        self._applicant = None
+        if self._pending is not None:
+            self._pending.cancel()
+
+    def _judge(self) -> None:
+        route, request = self._route, self._request
+        if request.method not in route.methods:
+            raise MethodNotAllowed(sorted(method.decode("ascii") for method in route.methods))
+        check_path(request.path)
+        self._target = upstream_target(
+            request.path, request.query, prefix=route.prefix_bytes, upstream_path=route.upstream_path
+        )
+        head = request.head
+        if head.content_length is not None and head.content_length > route.max_body:
+            raise BodyTooLarge("body.content_length")
+        expectation = head.single(b"expect")
+        if expectation is not None and expectation.lower() != b"100-continue":
+            raise BadRequest("expect.unknown")
+        if route.reads_session:
+            self._judge_cookie()
+        else:
+            self._admit(None)
+
+    def _judge_cookie(self) -> None:
+        context, head = self._context, self._request.head
+        values = cookie_values(head.all(b"cookie"), context.session_cookie)
+        if not values:
+            if not self._route.allows_anonymous:
+                raise NoSession("cookie.absent")
+            self._admit(None)
+            return
+        if not is_same_origin(
+            self._request.method,
+            sec_fetch_site=head.single(b"sec-fetch-site"),
+            origin=head.single(b"origin"),
+            x_csrf=head.single(b"x-csrf"),
+            public_origin=context.public_origin,
+        ):
+            raise CrossOriginRejected("cross_origin")
+        handle = decode_handle(values[0]) if len(values) == 1 else None
+        if handle is None:
+            raise NoSession("cookie.malformed")
+        self._handle = handle
+        self._key = context.sessions.store_key(handle)
+        future = context.sessions.store.read(self._key)
+        self._pending = future
+        future.add_done_callback(self._session_read)
+
+    def _session_read(self, future: asyncio.Future[StoredSession | Tombstone | None]) -> None:
+        if self._has_left(future):
+            return
+        context = self._context
+        try:
+            now = context.clock()
+            session = context.sessions.opened(self._handle, self._key, future.result(), now)
+            token = context.tokens.held(session, now)
+            if token is not None:
+                self._admit_session(session, token)
+                return
+        except Exception as error:  # noqa: BLE001 -- a call must be answered whatever went wrong
+            self._refuse_session(as_gateway_error(error))
+            return
+        task = asyncio.get_running_loop().create_task(context.tokens.access_token(session))
+        self._pending = task
+        task.add_done_callback(self._token_obtained)
+
+    def _token_obtained(self, task: asyncio.Future[tuple[Session, AccessToken]]) -> None:
+        if self._has_left(task):
+            return
+        try:
+            session, token = task.result()
+            self._admit_session(session, token)
+        except Exception as error:  # noqa: BLE001 -- as above
+            self._refuse_session(as_gateway_error(error))
+
+    def _has_left(self, future: asyncio.Future[Any]) -> bool:
+        self._pending = None
+        if future.cancelled():
+            self._refuse(StoreUnavailable("store.closed"))
+            return True
+        if self._applicant is None:
+            future.exception()  # looked at, so that the event loop does not report it as lost
+            return True
+        return False
+
+    def _admit_session(self, session: Session, token: AccessToken) -> None:
+        context, route = self._context, self._route
+        if route.require_scope and not route.require_scope.issubset(token.scope):
+            raise InsufficientScope("route.require_scope")
+        if context.sessions.touch_due(session, context.clock()):
+            context.sessions.touch_later(session)
+        self._admit(token)
+
+    def _refuse_session(self, error: GatewayError) -> None:
+        if self._route.allows_anonymous and isinstance(error, SessionExpired | SessionEnded):
+            self._admit(None)
+        else:
+            self._refuse(error)
+
+    def _admit(self, token: AccessToken | None) -> None:
+        applicant, self._applicant = self._applicant, None
+        if applicant is not None:
+            applicant.admitted(self._target, token)
+
+    def _refuse(self, error: GatewayError) -> None:
+        applicant, self._applicant = self._applicant, None
+        if applicant is not None:
+            applicant.refused(error)

@@ -1,0 +1,214 @@
+"""One connection to an upstream: it carries one exchange at a time and says when it may carry another.
+
+A connection whose state is in any doubt is closed: bytes after an answer, an unfinished request, an interim answer too
+many, an upgrade nobody asked for. Only `done` with nothing after it makes it reusable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol, cast
+
+import httptools
+
+from bff.errors import UpstreamUnavailable
+
+_logger = logging.getLogger("bff.proxy")
+_MOST_INTERIM = 8
+_LARGEST_HEAD = 64 * 1024
+_MOST_FIELDS = 200
+_SWITCHING_PROTOCOLS = 101
+
+
+class AnswerReceiver(Protocol):
+    """What an exchange does with an answer; `to_head_request` tells whether a body can follow the head."""
+
+    to_head_request: bool
+
+    def answer_head(self, status: int, fields: list[tuple[bytes, bytes]]) -> bool:
+        """Take the head of the final answer; return whether its body ends only with the connection."""
+        ...
+
+    def answer_body(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        ...
+
+    def answer_flush(self) -> None:
+        """Pass on what has been taken; called once for each read of the socket."""
+        ...
+
+    def answer_complete(self) -> None:
+        """Take note that the answer has ended; called when the connection holds no byte after it."""
+        ...
+
+    def back_lost(self, reason: str) -> None:
+        """Take note that the connection broke before the answer was complete."""
+        ...
+
+    def pause_request(self) -> None:
+        """Stop sending the request's body: the upstream does not keep up."""
+        ...
+
+    def resume_request(self) -> None:
+        """Send on."""
+        ...
+
+
+class Back(asyncio.Protocol):
+    """The upstream's side of an exchange."""
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport = cast("asyncio.Transport", None)
+        self.receiver: AnswerReceiver | None = None
+        self.is_lost = False
+        self.is_write_paused = False
+        self.served = 0
+        self.idle_since = 0.0
+        self.has_answered = False
+        self._parser = httptools.HttpResponseParser(self)
+        self._status = 0
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._head_size = 0
+        self._in_head = True
+        self._until_close = False
+        self._is_complete = False
+        self._is_in_doubt = False
+        self._keep_alive = False
+        self._interim = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def start(self, receiver: AnswerReceiver) -> None:
+        """Give the connection to an exchange, whose request the caller writes next."""
+        self.receiver = receiver
+        self.has_answered = False
+        self._interim = 0
+        self._until_close = False
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether the last answer left the connection fit for another request."""
+        return self._keep_alive and not self._is_in_doubt and not self.is_lost and not self.transport.is_closing()
+
+    def abandon(self) -> None:
+        """Drop the exchange and the connection."""
+        self.receiver = None
+        self.transport.abort()
+
+    # What the event loop says.
+
+    def data_received(self, data: bytes) -> None:
+        if self.receiver is None:
+            # Nothing was asked: whatever this is, it is no answer to the next request.
+            self._is_in_doubt = True
+            self.transport.abort()
+            return
+        self.has_answered = True
+        if self._in_head:
+            self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._is_in_doubt = True
+            if not self._is_complete:
+                self._fail(_reason(error))
+                return
+        if self._is_complete:
+            self._complete()
+        elif self._in_head and self._head_size > _LARGEST_HEAD:
+            self._fail("upstream.head_too_large")
+        elif self.receiver is not None:
+            self.receiver.answer_flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        receiver, self.receiver = self.receiver, None
+        if receiver is None:
+            return
+        if self._until_close and exc is None:
+            receiver.answer_complete()
+        else:
+            receiver.back_lost("upstream.connection_lost")
+
+    def pause_writing(self) -> None:
+        self.is_write_paused = True
+        if self.receiver is not None:
+            self.receiver.pause_request()
+
+    def resume_writing(self) -> None:
+        self.is_write_paused = False
+        if self.receiver is not None:
+            self.receiver.resume_request()
+
+    # What the parser says.
+
+    def on_message_begin(self) -> None:
+        if self._is_complete:
+            self._is_in_doubt = True
+        self._fields = []
+        self._in_head = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # a trailer section is read and dropped
+            self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        if self._is_complete:
+            return
+        self._status = status = self._parser.get_status_code()
+        self._in_head = False
+        if len(self._fields) > _MOST_FIELDS or self._head_size > 2 * _LARGEST_HEAD:
+            raise UpstreamUnavailable("upstream.head_too_large")
+        if status < 200:
+            self._interim += 1
+            if status == _SWITCHING_PROTOCOLS or self._interim > _MOST_INTERIM:
+                raise UpstreamUnavailable("upstream.interim")
+            return
+        receiver = self.receiver
+        if receiver is None:
+            raise UpstreamUnavailable("upstream.unasked")
+        self._keep_alive = self._parser.should_keep_alive()
+        self._until_close = receiver.answer_head(status, self._fields)
+        if receiver.to_head_request:
+            # The parser would wait for the body that the head describes and that is never sent.
+            self._is_complete = True
+            self._parser = httptools.HttpResponseParser(self)
+
+    def on_body(self, body: bytes) -> None:
+        if self._is_complete:
+            self._is_in_doubt = True
+        elif self.receiver is not None:
+            self.receiver.answer_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._status >= 200 and not self._in_head:
+            self._is_complete = True
+        self._head_size = 0
+        self._in_head = True
+
+    def _complete(self) -> None:
+        self._is_complete = False
+        self._status = 0
+        self._head_size = 0
+        self._in_head = True
+        self.served += 1
+        receiver, self.receiver = self.receiver, None
+        if receiver is not None:
+            receiver.answer_complete()
+
+    def _fail(self, reason: str) -> None:
+        receiver, self.receiver = self.receiver, None
+        self.transport.abort()
+        if receiver is not None:
+            receiver.back_lost(reason)
+
+
+def _reason(error: Exception) -> str:
+    cause = error.__context__
+    if isinstance(cause, UpstreamUnavailable):
+        return cause.reason
+    if cause is not None:
+        _logger.error("proxy.internal_error", exc_info=cause)
+    return "upstream.malformed"

@@ -1,0 +1,187 @@
+"""What all proxied calls of a process share: routes with everything precomputed, and what is needed to serve them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from bff.http.forwarded import Network
+from bff.http.routes import RouteTable
+from bff.proxy.pool import Origin, Pool
+from bff.session.record import AccessToken
+from bff.session.store import SessionStore, StoredSession, Tombstone
+from bff.sessions import Session
+from bff.settings import PublicUrl, Route
+
+if TYPE_CHECKING:
+    from bff.proxy.exchange import Exchange
+    from bff.proxy.front import Front
+
+SWEEP_INTERVAL = 0.5
+
+
+class Meter(Protocol):
+    """Counts the calls of one route."""
+
+    def observe(self, status: int, seconds: float) -> None:
+        """Count one finished call."""
+        ...
+
+
+class AccessLog(Protocol):
+    """Writes one line for each call."""
+
+    def write(
+        self,
+        request_id: str,
+        route: str,
+        method: str,
+        path: bytes,
+        status: int,
+        sent: int,
+        duration_ms: float,
+        upstream_ms: float | None,
+        client: str,
+        code: str | None,
+    ) -> None:
+        """Write the line; `path` is without its query."""
+        ...
+
+
+class SessionReader(Protocol):
+    """The part of `bff.sessions.Sessions` that a proxied call needs."""
+
+    store: SessionStore
+
+    @property
+    def store_key(self) -> Callable[[bytes], str]:
+        """The store's key for a handle."""
+        ...
+
+    def opened(self, handle: bytes, key: str, found: StoredSession | Tombstone | None, now: float) -> Session:
+        """Return the session, or raise why there is none."""
+        ...
+
+    def touch_due(self, session: Session, now: float) -> bool:
+        """Whether the idle limit should be extended now."""
+        ...
+
+    def touch_later(self, session: Session) -> None:
+        """Extend the idle limit in the background."""
+        ...
+
+
+class TokenSource(Protocol):
+    """The part of `bff.tokens.Tokens` that a proxied call needs."""
+
+    def held(self, session: Session, now: float) -> AccessToken | None:
+        """Return the session's access token if it is fresh."""
+        ...
+
+    async def access_token(self, session: Session) -> tuple[Session, AccessToken]:
+        """Return a fresh access token, refreshed if need be."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProxiedRoute:
+    """A route with all that can be known before a request arrives."""
+
+    prefix: str
+    prefix_bytes: bytes
+    origin: Origin
+    host_line: bytes
+    upstream_path: bytes
+    methods: frozenset[bytes]
+    reads_session: bool
+    allows_anonymous: bool
+    require_scope: frozenset[str]
+    cookie_names: frozenset[bytes]
+    timeout: float
+    max_body: int
+    meter: Meter
+
+    @staticmethod
+    def of(route: Route, meter: Meter) -> ProxiedRoute:
+        """Return the route as the proxy uses it."""
+        upstream = route.upstream
+        return ProxiedRoute(
+            prefix=route.prefix,
+            prefix_bytes=route.prefix.rstrip("/").encode("ascii"),
+            origin=Origin(upstream.hostname, upstream.port, upstream.scheme == "https"),
+            host_line=b"Host: %b\r\n" % upstream.host.encode("ascii"),
+            upstream_path=upstream.path.encode("ascii"),
+            methods=frozenset(method.encode("ascii") for method in route.methods),
+            reads_session=route.token != "none",  # noqa: S105 -- a policy's name
+            allows_anonymous=route.token == "user-or-none",  # noqa: S105 -- a policy's name
+            require_scope=frozenset(route.require_scope),
+            cookie_names=frozenset(name.encode("ascii") for name in route.set_cookie),
+            timeout=route.timeout,
+            max_body=route.max_body,
+            meter=meter,
+        )
+
+
+class ProxyContext:
+    """The proxy's surroundings, made once per process; `now` is the event loop's time, exact to `SWEEP_INTERVAL`."""
+
+    def __init__(
+        self,
+        *,
+        routes: Sequence[ProxiedRoute],
+        sessions: SessionReader,
+        tokens: TokenSource,
+        access_log: AccessLog,
+        public_url: PublicUrl,
+        session_cookie: str,
+        trusted_proxies: Sequence[Network],
+        tls: ssl.SSLContext | None,
+        clock: Callable[[], float],
+        request_id_prefix: str,
+    ) -> None:
+        self.routes = RouteTable(routes)
+        self.sessions = sessions
+        self.tokens = tokens
+        self.access_log = access_log
+        self.public_url = public_url
+        self.public_origin = public_url.origin.encode("ascii")
+        self.session_cookie = session_cookie.encode("ascii")
+        self.trusted_proxies = trusted_proxies
+        self.clock = clock
+        self.pool = Pool(tls)
+        self.now = 0.0
+        self.fronts: set[Front] = set()
+        self.exchanges: set[Exchange] = set()
+        self._request_ids = itertools.count()
+        self._request_id_prefix = request_id_prefix
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def new_request_id(self) -> str:
+        """Return an identifier for a request, unique over processes by its random prefix."""
+        return f"{self._request_id_prefix}{next(self._request_ids):08x}"
+
+    def start(self) -> None:
+        """Begin to enforce deadlines; one timer serves all connections."""
+        self._sweep()
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.now = now = loop.time()
+        for exchange in tuple(self.exchanges):
+            exchange.sweep(now)
+        for front in tuple(self.fronts):
+            front.sweep(now)
+        self.pool.sweep(now)
+        self._sweeper = loop.call_later(SWEEP_INTERVAL, self._sweep)
+
+    def close(self) -> None:
+        """Break off every call that is still open and close idle connections."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for exchange in tuple(self.exchanges):
+            exchange.abort("gateway.shutdown")
+        self.pool.close()

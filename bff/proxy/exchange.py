@@ -1,0 +1,365 @@
+"""One proxied call from its head to its end.
+
+    ADMITTING ──► CONNECTING ──► WAITING ──► ANSWERING ──► ENDED
+      │ see        │ only if no    │ the request   │ the answer
+      │ admission  │ connection    │ is on its way │ passes
+      │            │ is idle       │               │
+      └────────────┴───────────────┴──► refused: an answer of our own, ENDED
+
+`_end` is the only way out, and works once. Nothing here is a task: the store, the connection and both sockets call
+back. A request whose body has begun is never sent twice; one without a body, of an idempotent method, is sent again
+once if an idle connection turns out to be dead before a byte of the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from bff.errors import BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnavailable
+from bff.http.answer_head import AnswerHead
+from bff.proxy.admission import Admission
+
+if TYPE_CHECKING:
+    from bff.proxy.back import Back
+    from bff.proxy.context import ProxiedRoute, ProxyContext
+    from bff.proxy.front import Front
+    from bff.proxy.request import Request
+    from bff.session.record import AccessToken
+
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+_MOST_HELD = 64 * 1024
+_STALL_LIMIT = 60.0
+_CLIENT_CLOSED_REQUEST = 499
+
+
+class State(IntEnum):
+    """How far a call has come."""
+
+    ADMITTING = 0
+    CONNECTING = 1
+    WAITING = 2
+    ANSWERING = 3
+    ENDED = 4
+
+
+class Exchange:
+    """A call in progress; the front tells it of the request, the back of the answer."""
+
+    __slots__ = (
+        "_admission",
+        "_answered_at",
+        "_back",
+        "_backlog",
+        "_chunks_answer",
+        "_connecting",
+        "_context",
+        "_deadline",
+        "_front",
+        "_held",
+        "_held_size",
+        "_moved_at",
+        "_out",
+        "_received",
+        "_request",
+        "_request_head",
+        "_route",
+        "_sent",
+        "_sent_at",
+        "_status",
+        "_was_retried",
+        "closes_front",
+        "is_request_complete",
+        "state",
+        "to_head_request",
+    )
+
+    def __init__(self, context: ProxyContext, front: Front, route: ProxiedRoute, request: Request) -> None:
+        self._context = context
+        self._front = front
+        self._route = route
+        self._request = request
+        self.state = State.ADMITTING
+        self.closes_front = not request.keep_alive
+        self.is_request_complete = False
+        self.to_head_request = request.method == b"HEAD"
+        self._admission: Admission | None = None
+        self._connecting: asyncio.Task[Back] | None = None
+        self._back: Back | None = None
+        self._request_head = b""
+        self._held: list[bytes] = []
+        self._held_size = 0
+        self._received = 0
+        self._out: list[bytes] = []
+        self._status = 0
+        self._sent = 0
+        self._chunks_answer = False
+        self._was_retried = False
+        self._moved_at = context.now
+        self._deadline = context.now + route.timeout
+        self._backlog = 0
+        self._sent_at = 0.0
+        self._answered_at = 0.0
+
+    # From the head to the upstream.
+
+    def begin(self) -> None:
+        """Ask for admission; all else follows from the answer."""
+        self._context.exchanges.add(self)
+        self._admission = Admission(self._context, self._route, self._request, self)
+        self._admission.begin()
+
+    def admitted(self, target: bytes, token: AccessToken | None) -> None:
+        """Put the request head together, the only place where a token is written, and find a connection for it."""
+        route, request = self._route, self._request
+        head = request.head
+        self._admission = None
+        self._deadline = self._context.now + route.timeout
+        parts = [request.method, b" ", target, b" HTTP/1.1\r\n", route.host_line]
+        parts += head.passing
+        parts.append(self._front.forwarded_fields(head))
+        parts.append(b"X-Request-Id: %b\r\n" % request.request_id.encode("ascii"))
+        if token is not None:
+            parts.append(b"Authorization: Bearer %b\r\n" % token.value.encode("ascii"))
+        if head.is_chunked:
+            parts.append(b"Transfer-Encoding: chunked\r\n\r\n")
+        elif head.content_length is not None:
+            parts.append(b"Content-Length: %d\r\n\r\n" % head.content_length)
+        else:
+            parts.append(b"\r\n")
+        self._request_head = b"".join(parts)
+        back = self._context.pool.take(route.origin)
+        if back is None:
+            self._connect()
+        else:
+            self._write_request(back)
+
+    def _connect(self) -> None:
+        self.state = State.CONNECTING
+        self._connecting = asyncio.get_running_loop().create_task(self._context.pool.connect(self._route.origin))
+        self._connecting.add_done_callback(self._connected)
+
+    def _connected(self, task: asyncio.Task[Back]) -> None:
+        self._connecting = None
+        if self.state is not State.CONNECTING:
+            if not task.cancelled() and task.exception() is None:
+                task.result().abandon()
+            return
+        try:
+            back = task.result()
+        except GatewayError as error:
+            self.refused(error)
+            return
+        if back.is_lost:
+            self.refused(UpstreamUnavailable("upstream.connection_lost"))
+        else:
+            self._write_request(back)
+
+    def _write_request(self, back: Back) -> None:
+        self.state = State.WAITING
+        self._back = back
+        self._sent_at = self._front.loop.time()
+        back.start(self)
+        if self._front.is_write_paused:
+            back.transport.pause_reading()
+        if self._held:
+            held, self._held = self._held, []
+            back.transport.write(b"".join((self._request_head, *held)))
+        else:
+            back.transport.write(self._request_head)
+            if not self.is_request_complete and self._request.head.single(b"expect") is not None:
+                self._front.write_continue()
+        if not self.is_request_complete and not back.is_write_paused:
+            self._front.resume_request_body()
+
+    # The request's body, from the front.
+
+    def request_body(self, data: bytes) -> None:
+        """Pass a piece of the request's body on, or hold it until there is somewhere to send it."""
+        if self.state is State.ENDED:
+            return
+        self._received += len(data)
+        if self._received > self._route.max_body:
+            self.refused(BodyTooLarge("body.received"))
+            return
+        self._moved_at = now = self._context.now
+        self._deadline = now + self._route.timeout
+        framed = b"%x\r\n%b\r\n" % (len(data), data) if self._request.head.is_chunked else data
+        if self._back is not None:
+            self._back.transport.write(framed)
+        else:
+            self._held.append(framed)
+            self._held_size += len(framed)
+            if self._held_size > _MOST_HELD:
+                self._front.pause_request_body()
+
+    def request_complete(self) -> None:
+        """Take note that the request has ended."""
+        self.is_request_complete = True
+        if self._request.head.is_chunked and self.state is not State.ENDED:
+            if self._back is not None:
+                self._back.transport.write(b"0\r\n\r\n")
+            else:
+                self._held.append(b"0\r\n\r\n")
+
+    def pause_request(self) -> None:
+        """The upstream does not keep up with the request's body."""
+        if not self.is_request_complete:
+            self._front.pause_request_body()
+
+    def resume_request(self) -> None:
+        """The upstream keeps up again."""
+        self._moved_at = self._context.now
+        if not self.is_request_complete:
+            self._front.resume_request_body()
+
+    # The answer, from the back.
+
+    def answer_head(self, status: int, fields: list[tuple[bytes, bytes]]) -> bool:
+        """Pass the head of the answer on; return whether the body ends only with the upstream's connection."""
+        route, request = self._route, self._request
+        head = AnswerHead(
+            status,
+            fields,
+            to_head_request=self.to_head_request,
+            is_personal=route.reads_session,
+            cookie_names=route.cookie_names,
+        )
+        self.state = State.ANSWERING
+        self._status = status
+        self._answered_at = self._front.loop.time()
+        # An upstream that answers before it has read the request: what is left of it will be read and thrown away.
+        self.closes_front = self.closes_front or not self.is_request_complete
+        self._chunks_answer = head.has_body and head.content_length is None and request.is_http_11
+        if head.has_body and head.content_length is None and not self._chunks_answer:
+            self.closes_front = True
+        lines = head.lines
+        if head.content_length is not None and status != 204:
+            lines.append(b"Content-Length: %d\r\n" % head.content_length)
+        elif self._chunks_answer:
+            lines.append(b"Transfer-Encoding: chunked\r\n")
+        lines.append(b"X-Content-Type-Options: nosniff\r\nX-Request-Id: %b\r\n" % request.request_id.encode("ascii"))
+        lines.append(b"Connection: close\r\n\r\n" if self.closes_front else b"\r\n")
+        self._out.append(b"".join(lines))
+        return head.has_body and head.content_length is None and not head.is_chunked
+
+    def answer_body(self, data: bytes) -> None:
+        """Take a piece of the answer's body; `answer_flush` passes it on."""
+        self._sent += len(data)
+        self._out.append(b"%x\r\n%b\r\n" % (len(data), data) if self._chunks_answer else data)
+
+    def answer_flush(self) -> None:
+        """Write what came with one read of the upstream's socket in one go."""
+        out = self._out
+        if out:
+            self._out = []
+            self._front.transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def answer_complete(self) -> None:
+        """The answer has ended and was understood to the last byte."""
+        if self._chunks_answer:
+            self._out.append(b"0\r\n\r\n")
+        # Parted from the back first, so that a browser that reads slowly pauses no connection that goes to the pool.
+        back, self._back = self._back, None
+        self.answer_flush()
+        if back is not None:
+            if self.is_request_complete:
+                self._context.pool.give(self._route.origin, back)
+            else:
+                back.abandon()
+        self._end(None)
+
+    def back_lost(self, reason: str) -> None:
+        """The upstream's connection broke, or what it said cannot be an answer."""
+        back, self._back = self._back, None
+        is_stale = back is not None and back.served > 0 and not back.has_answered and self.state is State.WAITING
+        if is_stale and self._is_repeatable():
+            self._was_retried = True
+            self._connect()
+        else:
+            self.refused(UpstreamUnavailable(reason))
+
+    def _is_repeatable(self) -> bool:
+        has_body = self._received > 0 or self._request.head.is_chunked or not self.is_request_complete
+        return self._request.method in _IDEMPOTENT and not has_body and not self._was_retried
+
+    # Back-pressure from the browser, deadlines, and ends.
+
+    def pause_answer(self) -> None:
+        """The browser does not keep up with the answer."""
+        self._moved_at = self._context.now
+        if self._back is not None:
+            self._back.transport.pause_reading()
+
+    def resume_answer(self) -> None:
+        """The browser keeps up again."""
+        self._moved_at = self._context.now
+        if self._back is not None:
+            self._back.transport.resume_reading()
+
+    def sweep(self, now: float) -> None:
+        """Enforce the deadlines; called about twice a second."""
+        backlog = self._front.write_backlog
+        if backlog < self._backlog:
+            self._moved_at = now
+        self._backlog = backlog
+        if self.state < State.ANSWERING and now > self._deadline:
+            self.refused(UpstreamTimeout("upstream.timeout"))
+        elif now - self._moved_at > _STALL_LIMIT and self._front.waits_for_browser(self):
+            self.abort("browser.stalled")
+
+    def front_lost(self) -> None:
+        """The browser has gone."""
+        self._end("browser_left")
+
+    def abort(self, reason: str) -> None:
+        """Break off without an end, so that half an answer is not taken for a whole one."""
+        if self.state is not State.ENDED:
+            self._out.clear()
+            self._front.transport.abort()
+            self._end(reason)
+
+    def refused(self, error: GatewayError) -> None:
+        """Answer the request ourselves; what was begun with the upstream is broken off."""
+        if self.state >= State.ANSWERING:
+            self.abort(error.code)
+            return
+        self.closes_front = self.closes_front or not self.is_request_complete
+        self._status = error.status
+        self._sent = self._front.write_refusal(error, self._request, closes=self.closes_front)
+        self._end(error.code)
+
+    def _end(self, code: str | None) -> None:
+        if self.state is State.ENDED:
+            return
+        self.state = State.ENDED
+        self._context.exchanges.discard(self)
+        admission, self._admission = self._admission, None
+        if admission is not None:
+            admission.cancel()
+        if self._connecting is not None:
+            self._connecting.cancel()
+        back, self._back = self._back, None
+        if back is not None:
+            back.abandon()
+        self._held.clear()
+        self._report(code)
+        self._front.exchange_ended(self)
+
+    def _report(self, code: str | None) -> None:
+        request, status = self._request, self._status or _CLIENT_CLOSED_REQUEST
+        seconds = self._front.loop.time() - request.started_at
+        self._route.meter.observe(status, seconds)
+        self._context.access_log.write(
+            request.request_id,
+            self._route.prefix,
+            request.method.decode("ascii"),
+            request.path,
+            status,
+            self._sent,
+            seconds * 1000,
+            (self._answered_at - self._sent_at) * 1000 if self._answered_at else None,
+            self._front.client_name,
+            code,
+        )

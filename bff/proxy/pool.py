@@ -1,0 +1,86 @@
+"""Idle connections to upstreams, by origin: the last one used is used first, and none is kept that may be stale."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from dataclasses import dataclass
+
+from bff.errors import UpstreamTimeout, UpstreamUnavailable
+from bff.proxy.back import Back
+
+CONNECT_TIMEOUT = 5.0
+# Shorter than the idle limits of common servers (5 s and up), so that a connection is given up here first.
+IDLE_LIMIT = 4.0
+_MOST_IDLE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an upstream listens."""
+
+    hostname: str
+    port: int
+    is_secure: bool
+
+
+class Pool:
+    """Connections to upstreams; it belongs to one event loop, times are the loop's."""
+
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
+        self._idle: dict[Origin, deque[Back]] = {}
+        self._is_closed = False
+
+    def take(self, origin: Origin) -> Back | None:
+        """Return the idle connection that was used last, or None."""
+        idle = self._idle.get(origin)
+        while idle:
+            back = idle.pop()
+            if back.is_reusable:
+                return back
+            back.abandon()
+        return None
+
+    async def connect(self, origin: Origin) -> Back:
+        """Open a connection; raises `UpstreamUnavailable` or `UpstreamTimeout`."""
+        loop = asyncio.get_running_loop()
+        tls = self._tls if origin.is_secure else None
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                _, back = await loop.create_connection(Back, origin.hostname, origin.port, ssl=tls)
+        except TimeoutError:
+            raise UpstreamTimeout("upstream.connect_timeout") from None
+        except ssl.SSLError:
+            raise UpstreamUnavailable("upstream.tls") from None
+        except OSError:
+            raise UpstreamUnavailable("upstream.connect") from None
+        return back
+
+    def give(self, origin: Origin, back: Back) -> None:
+        """Take a connection back after an exchange, for another one or to be closed."""
+        idle = self._idle.setdefault(origin, deque())
+        if self._is_closed or not back.is_reusable or len(idle) >= _MOST_IDLE:
+            back.abandon()
+            return
+        back.idle_since = asyncio.get_running_loop().time()
+        idle.append(back)
+
+    def sweep(self, now: float) -> None:
+        """Close what has been idle too long; called about once a second."""
+        for idle in self._idle.values():
+            while idle and (idle[0].is_lost or now - idle[0].idle_since > IDLE_LIMIT):
+                idle.popleft().abandon()
+
+    def close(self) -> None:
+        """Close all idle connections, and those given back from now on."""
+        self._is_closed = True
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().abandon()
+
+    @property
+    def idle_count(self) -> int:
+        """How many connections wait for a request."""
+        return sum(len(idle) for idle in self._idle.values())

@@ -1,0 +1,86 @@
+"""The gateway as a process, or several: uvicorn configured, its HTTP protocol replaced by ours.
+
+Each worker builds its own gateway from the settings; nothing is shared between workers but the listening socket and
+what they keep in Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import logging
+import secrets
+import time
+from typing import Any
+
+import uvicorn
+from uvicorn.server import ServerState
+from uvicorn.supervisors import Multiprocess
+
+from bff.app import Gateway, create_app
+from bff.logs import configure_logging
+from bff.proxy.front import Front
+from bff.settings import Settings
+
+GRACEFUL_SHUTDOWN = 20
+"""Seconds that open calls and streams get to end after a stop was asked for."""
+
+BACKLOG = 4096
+
+
+def serve(settings: Settings) -> None:
+    """Run the gateway until it is told to stop by SIGTERM or SIGINT."""
+    configure_logging(settings)
+    config = uvicorn_config(settings)
+    if settings.workers > 1:
+        listener = config.bind_socket()
+        Multiprocess(config, sockets=[listener]).run()
+    else:
+        uvicorn.Server(config).run()
+
+
+def uvicorn_config(settings: Settings) -> uvicorn.Config:
+    """Return uvicorn's configuration; it is sent to the worker processes as it is."""
+    return uvicorn.Config(
+        app=functools.partial(_gateway, settings),
+        factory=True,
+        interface="asgi3",
+        lifespan="on",
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        backlog=BACKLOG,
+        loop="uvloop",
+        http=_front,  # type: ignore[arg-type]  # a callable that makes the protocol does what its class would do
+        ws="none",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN,
+    )
+
+
+def _gateway(settings: Settings) -> Gateway:
+    configure_logging(settings)
+    gateway = create_app(settings, clock=time.time, random_bytes=secrets.token_bytes)
+    # What exists now lives as long as the process; looking through it again and again costs latency for nothing.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    return gateway
+
+
+def _front(
+    config: uvicorn.Config,
+    server_state: ServerState,
+    app_state: dict[str, Any],
+    _loop: asyncio.AbstractEventLoop | None = None,
+) -> Front:
+    gateway: Gateway = config.loaded_app
+    return Front(gateway.proxy, config, server_state, app_state, _loop)
+
+
