@@ -18,9 +18,9 @@ _PROTOCOL_CLAIMS = frozenset(
 
 
 def parse_userinfo(
-    status: int, content_type: str | None, body: bytes, *, subject: str, retry_after: str | None = None
+    status: int, content_type: str | None, body: bytes, *, subject: str | None, retry_after: str | None = None
 ) -> dict[str, Any]:
-    """Return the claims, which must be about `subject`, the ID token's (section 5.3.4).
+    """Return the claims, which must be about `subject`, the ID token's (section 5.3.4); None where there is none.
 
     Raises `ProviderUnavailable`, `InvalidProviderAnswer`, also for a signed answer, and `LoginFailed` if the answer
     is about nobody or somebody else.
@@ -31,7 +31,7 @@ def parse_userinfo(
     claims = parse_answer(_KIND, status, body, max_size=MAX_SIZE, retry_after=retry_after)
     if status != 200:
         raise InvalidProviderAnswer(f"{_KIND}.status")
-    if claims.get("sub") != subject:
+    if subject is not None and claims.get("sub") != subject:
         raise LoginFailed(f"{_KIND}.subject")
     return claims
 

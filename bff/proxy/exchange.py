@@ -82,7 +82,7 @@ class Exchange:
         self._request = request
         self.state = State.ADMITTING
         self.closes_front = not request.keep_alive
-        self.is_request_complete = False
+        self.is_request_complete = request.head.content_length in (None, 0) and not request.head.is_chunked
         self.to_head_request = request.method == b"HEAD"
         self._admission: Admission | None = None
         self._connecting: asyncio.Task[Back] | None = None
@@ -325,10 +325,17 @@ class Exchange:
         if self.state >= State.ANSWERING:
             self.abort(error.code)
             return
-        self.closes_front = self.closes_front or not self.is_request_complete
+        self.closes_front = self.closes_front or not self._is_remainder_small()
         self._status = error.status
         self._sent = self._front.write_refusal(error, self._request, closes=self.closes_front)
         self._end(error.code)
+
+    def _is_remainder_small(self) -> bool:
+        """Whether what the browser may still send of the request is worth reading, to keep its connection."""
+        head = self._request.head
+        if self.is_request_complete:
+            return True
+        return head.content_length is not None and head.content_length <= _MOST_HELD and not head.all(b"expect")
 
     def _end(self, code: str | None) -> None:
         if self.state is State.ENDED:

@@ -324,9 +324,13 @@ class Front(HttpToolsProtocol):
 
     def write_refusal(self, error: GatewayError, request: Request, *, closes: bool) -> int:
         """Answer with an error; return the size of its body."""
-        head, body = refusal(error, request, closes=closes)
+        head, body = refusal(error, request, closes=closes, date=self._date())
         self.transport.write(head if request.method == b"HEAD" else head + body)
         return len(body)
+
+    def _date(self) -> bytes:
+        """Return the `Date` line that uvicorn keeps up to date."""
+        return b"".join(b"%b: %b\r\n" % field for field in self.server_state.default_headers)
 
     @property
     def write_backlog(self) -> int:
@@ -404,7 +408,7 @@ class Front(HttpToolsProtocol):
         """Answer a request that nobody could be asked about, and close."""
         context = self.context
         request_id = context.new_request_id()
-        head, body = refusal(error, None, closes=True, request_id=request_id)
+        head, body = refusal(error, None, closes=True, request_id=request_id, date=self._date())
         self.transport.write(head + body)
         context.access_log.write(
             request_id, "-", "-", b"-", error.status, len(body), 0.0, None, self.client_name, error.code

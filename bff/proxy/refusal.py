@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _LOGIN_URL = "/bff/login"
 
 
-def refusal(error: GatewayError, request: Request | None, *, closes: bool, request_id: str = "") -> tuple[bytes, bytes]:
+def refusal(
+    error: GatewayError, request: Request | None, *, closes: bool, date: bytes, request_id: str = ""
+) -> tuple[bytes, bytes]:
     """Return header section and body of the answer to a request that is refused."""
     login_url = _LOGIN_URL if isinstance(error, NoSession) else None
     if request is not None:
@@ -36,4 +38,4 @@ def refusal(error: GatewayError, request: Request | None, *, closes: bool, reque
     if closes:
         headers.append(("Connection", "close"))
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return STATUS_LINES[error.status] + lines.encode("ascii") + b"\r\n", body
+    return STATUS_LINES[error.status] + date + lines.encode("ascii") + b"\r\n", body
