@@ -197,6 +197,7 @@ def start_provider(
     auto_login: str | None = "hint",
     access_token_lifetime: int = 300,
     refresh_mode: str = "rotate",
+    pushed_requests: str = "off",
     audience: str = AUDIENCE,
     issuer_path: str = "",
     arguments: Sequence[str] = (),
@@ -209,6 +210,7 @@ def start_provider(
         *(sys.executable, "-m", "bff.demo.provider", "--test-controls"),
         *("--port", str(port), "--issuer", issuer, "--client-id", CLIENT_ID, "--audience", audience),
         *("--access-token-lifetime", str(access_token_lifetime), "--refresh-mode", refresh_mode),
+        *("--pushed-requests", pushed_requests),
         *(("--auto-login", auto_login) if auto_login else ()),
         *arguments,
     ]

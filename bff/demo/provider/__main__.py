@@ -29,6 +29,7 @@ def main() -> None:
             access_token_lifetime=options.access_token_lifetime,
             refresh_mode=options.refresh_mode,
             automatic_login=options.auto_login,
+            pushed_requests=options.pushed_requests,
         ),
         test_controls=options.test_controls,
     )
@@ -63,6 +64,7 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="USER",
         help="log this user in without pages; 'hint': whoever login_hint names",
     )
+    add("--pushed-requests", choices=["off", "on", "require"], default="off", help="RFC 9126")
     add("--test-controls", action="store_true", help="mount /test/control, /test/log and /test/secrets")
     return parser.parse_args(arguments)
 

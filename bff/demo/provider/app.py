@@ -19,6 +19,7 @@ from bff.demo.provider.clients import ASSERTION_ALGORITHMS, AUTHENTICATION_METHO
 from bff.demo.provider.controls import Controls
 from bff.demo.provider.logout import LogoutEndpoint
 from bff.demo.provider.pages import Pages
+from bff.demo.provider.pushed_requests import PushedRequests
 from bff.demo.provider.signing import ALGORITHM
 from bff.demo.provider.state import Policy, Provider
 from bff.demo.provider.token_claims import ACCESS_TOKEN_TYPE
@@ -59,7 +60,8 @@ def _application(provider: Provider) -> Starlette:
     prefix = urlsplit(provider.issuer).path.rstrip("/")
     pages = Pages(provider.users, provider.clients, prefix)
     form_key = new_form_key()
-    authorization = AuthorizationEndpoint(provider, pages, form_key)
+    pushed = PushedRequests(provider)
+    authorization = AuthorizationEndpoint(provider, pages, pushed, form_key)
     tokens = TokenEndpoint(provider)
     logout = LogoutEndpoint(provider, pages, form_key)
     documents = Documents(provider)
@@ -69,6 +71,7 @@ def _application(provider: Provider) -> Starlette:
         Route("/authorize", authorization.authorize, methods=["GET", "POST"]),
         Route("/login", authorization.log_in, methods=["POST"]),
         Route("/consent", authorization.consent, methods=["POST"]),
+        Route("/par", pushed.push, methods=["POST"]),
         Route("/token", tokens.token, methods=["POST"]),
         Route("/revoke", tokens.revoke, methods=["POST"]),
         Route("/userinfo", documents.userinfo, methods=["GET", "POST"]),
@@ -119,7 +122,7 @@ class Documents:
 
 def provider_metadata(provider: Provider) -> dict[str, Any]:
     """The discovery document's members."""
-    return {
+    return _pushed_request_metadata(provider) | {
         "issuer": provider.issuer,
         "authorization_endpoint": provider.endpoint("authorize"),
         "token_endpoint": provider.endpoint("token"),
@@ -148,4 +151,15 @@ def provider_metadata(provider: Provider) -> dict[str, Any]:
         "backchannel_logout_session_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
+    }
+
+
+def _pushed_request_metadata(provider: Provider) -> dict[str, Any]:
+    """RFC 9126, section 5."""
+    mode = provider.policy.pushed_requests
+    if mode == "off":
+        return {}
+    return {
+        "pushed_authorization_request_endpoint": provider.endpoint("par"),
+        "require_pushed_authorization_requests": mode == "require",
     }

@@ -18,6 +18,7 @@ from bff.demo.provider.forms import form_parameters, query_parameters
 from bff.demo.provider.grants import Grant
 from bff.demo.provider.interaction import Interaction
 from bff.demo.provider.pages import Pages
+from bff.demo.provider.pushed_requests import PushedRequests
 from bff.demo.provider.state import Provider
 
 LOGIN_FORM = "login"
@@ -27,8 +28,9 @@ CONSENT_FORM = "consent"
 class AuthorizationEndpoint:
     """Serves authorization requests (OpenID Connect Core 1.0, section 3.1.2) and their two pages."""
 
-    def __init__(self, provider: Provider, pages: Pages, form_key: bytes) -> None:
+    def __init__(self, provider: Provider, pages: Pages, pushed: PushedRequests, form_key: bytes) -> None:
         self._provider = provider
+        self._pushed = pushed
         self._pages = pages
         self._form_key = form_key
 
@@ -83,7 +85,7 @@ class AuthorizationEndpoint:
             return self._redirect(refusal.redirect_uri, refusal.answer)
 
     def _begin(self, interaction: Interaction, parameters: Mapping[str, str]) -> Response:
-        asked = parse_authorization_request(self._provider, parameters)
+        asked = parse_authorization_request(self._provider, self._pushed.resolve(parameters))
         session = interaction.session
         fresh = session is not None and self._is_recent(session, asked)
         if "none" in asked.prompts:

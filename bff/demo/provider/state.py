@@ -14,6 +14,7 @@ from bff.demo.provider.signing import SigningKeys
 from bff.demo.users import User
 
 RefreshMode = Literal["rotate", "keep", "none"]
+PushedRequestsMode = Literal["off", "on", "require"]
 
 
 @dataclass
@@ -23,11 +24,13 @@ class Policy:
     `access_token_lifetime` is in seconds. `refresh_mode`: `rotate` replaces the refresh token at every use,
     `keep` answers a refresh without a new one, `none` never issues any. `automatic_login` is the username
     that is logged in without pages, or `hint` for whomever `login_hint` names.
+    `pushed_requests` offers RFC 9126, or accepts nothing else.
     """
 
     access_token_lifetime: int = 300
     refresh_mode: RefreshMode = "rotate"
     automatic_login: str | None = None
+    pushed_requests: PushedRequestsMode = "off"
 
 
 @dataclass
