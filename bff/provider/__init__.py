@@ -1,0 +1,7 @@
+"""The authorization server over HTTP: metadata, keys, grants, revocation. The only user of `httpx2`."""
+
+from bff.provider.answers import Login, RefreshedTokens
+from bff.provider.provider import CALLBACK_PATH, Provider
+from bff.provider.transport import PROVIDER_TIMEOUT, open_pool
+
+__all__ = ["CALLBACK_PATH", "PROVIDER_TIMEOUT", "Login", "Provider", "RefreshedTokens", "open_pool"]

@@ -1,0 +1,38 @@
+"""What the provider's answers to a login and to a refresh come to, once everything in them is validated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bff.oauth.id_token import IdToken
+from bff.oauth.token_response import TokenResponse
+
+
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class Login:
+    """A completed login; `subject` is empty for plain OAuth at a provider that does not say who logged in."""
+
+    issuer: str
+    client_id: str
+    subject: str
+    scope: tuple[str, ...]
+    tokens: TokenResponse
+    id_token: IdToken | None
+    claims: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class RefreshedTokens:
+    """A refresh answered at `received_at`, in seconds since the epoch.
+
+    `claims` are those of the refreshed ID token, if one came, without the protocol's own.
+    If that was refused, `refusal` is the reason: nothing of the answer may be used, but the refresh token it was asked
+    with may be spent.
+    """
+
+    tokens: TokenResponse
+    received_at: float
+    id_token: IdToken | None = None
+    claims: dict[str, Any] = field(default_factory=dict)
+    refusal: str | None = None

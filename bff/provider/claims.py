@@ -1,0 +1,56 @@
+"""What is known of the user: the ID token's claims, over those of UserInfo where that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from bff.errors import ClientRefused, InvalidProviderAnswer, ProviderUnavailable
+from bff.oauth.id_token import IdToken
+from bff.oauth.metadata import ProviderMetadata
+from bff.oauth.userinfo import merge_claims, parse_userinfo
+from bff.provider.transport import ProviderTransport
+
+_TOLERATED = (ProviderUnavailable, InvalidProviderAnswer, ClientRefused)
+
+
+class ClaimsReader:
+    """Reads claims by the rule of `BFF_USERINFO`; `shown` are the claims the application may see."""
+
+    def __init__(self, transport: ProviderTransport, *, mode: str, shown: Collection[str]) -> None:
+        self._transport = transport
+        self._mode = mode
+        self._wanted = frozenset(shown) - {"sub"}
+
+    async def read(
+        self, metadata: ProviderMetadata, *, id_token: IdToken | None, subject: str, access_token: str
+    ) -> dict[str, Any]:
+        """Return the claims about `subject`; raises `LoginFailed` if UserInfo speaks of somebody else.
+
+        Where UserInfo is only asked because it may help (`auto`), its failure leaves the ID token's claims.
+        """
+        claims = {} if id_token is None else id_token.claims
+        endpoint = metadata.userinfo_endpoint
+        if self._mode == "off" or (self._mode == "auto" and not self._wanted.isdisjoint(claims)):
+            return merge_claims(claims, {})
+        if endpoint is None:
+            if self._mode == "on":
+                raise ClientRefused("userinfo.no_endpoint")
+            return merge_claims(claims, {})
+        try:
+            userinfo = await self._userinfo(endpoint, subject, access_token)
+        except _TOLERATED:
+            if self._mode == "on":
+                raise
+            return merge_claims(claims, {})
+        return merge_claims(claims, userinfo)
+
+    async def _userinfo(self, endpoint: str, subject: str, access_token: str) -> dict[str, Any]:
+        answer = await self._transport.get(endpoint, accept="application/json", bearer=access_token)
+        return parse_userinfo(
+            answer.status,
+            answer.content_type,
+            answer.body,
+            subject=subject,
+            retry_after=answer.retry_after,
+        )

@@ -1,0 +1,285 @@
+"""The authorization server as the rest of the gateway sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import httpx2
+
+from bff.errors import ClientRefused, GatewayError, InvalidProviderAnswer, LoginFailed, ProviderUnavailable
+from bff.flights import finish
+from bff.oauth.authorization import Transaction, ValidatedCode, authorization_request, authorization_url
+from bff.oauth.client_authentication import ClientAuthentication
+from bff.oauth.end_session import end_session_url
+from bff.oauth.id_token import IdToken, validate_id_token, validate_refreshed_id_token
+from bff.oauth.jws import InvalidToken, UnknownKey
+from bff.oauth.keys import ProviderKeys
+from bff.oauth.logout_token import LogoutToken, validate_logout_token
+from bff.oauth.metadata import ProviderMetadata
+from bff.oauth.signing_key import parse_signing_keys
+from bff.oauth.token_response import TokenResponse
+from bff.oauth.userinfo import merge_claims
+from bff.provider.answers import Login, RefreshedTokens
+from bff.provider.claims import ClaimsReader
+from bff.provider.client_requests import ClientRequests
+from bff.provider.configuration import configuration_fault
+from bff.provider.discovery import Discovery
+from bff.provider.revocation import Revocation
+from bff.provider.transport import ProviderTransport
+from bff.session.record import SessionRecord
+from bff.settings import Settings
+
+CALLBACK_PATH = "/bff/callback"
+
+Validated = TypeVar("Validated", IdToken, LogoutToken)
+
+
+class Provider:
+    """Logs users in, refreshes and revokes their tokens, and checks everything the provider says.
+
+    Unless said otherwise the methods raise `ProviderUnavailable`, `InvalidProviderAnswer` or `ClientRefused`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: httpx2.AsyncBaseTransport,
+        *,
+        clock: Callable[[], float],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._openid = "openid" in settings.scopes
+        self._transport = ProviderTransport(pool)
+        self._discovery = Discovery(self._transport, issuer=settings.issuer, openid=self._openid, clock=clock)
+        authentication = ClientAuthentication(
+            client_id=settings.client_id,
+            method=settings.client_auth,
+            secret=settings.client_secret.reveal() if settings.client_secret else None,
+            keys=parse_signing_keys(settings.client_key.reveal()) if settings.client_key else (),
+        )
+        self._requests = ClientRequests(
+            self._transport, authentication, clock=clock, random_bytes=random_bytes, resource=settings.resource
+        )
+        self._claims = ClaimsReader(self._transport, mode=settings.userinfo, shown=settings.session_claims)
+        self._revocation = Revocation(self._requests, self._discovery)
+        self._reaching: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to fetch metadata and keys in the background, again and again until they are there."""
+        self._reaching = asyncio.create_task(self._discovery.reach())
+
+    @property
+    def not_ready(self) -> str | None:
+        """Why no login can be served, None if one can; an outage after the first contact is no reason."""
+        metadata = self._discovery.metadata.latest
+        if metadata is not None and (fault := configuration_fault(self._settings, metadata)) is not None:
+            return fault.explanation
+        return self._discovery.missing
+
+    async def metadata(self) -> ProviderMetadata:
+        """Return the provider's metadata."""
+        return await self._discovery.metadata.get()
+
+    async def keys(self) -> ProviderKeys:
+        """Return the keys the provider signs with."""
+        return await self._discovery.keys.get()
+
+    async def login_url(self, transaction: Transaction, extra: Mapping[str, str]) -> str:
+        """Return where to send the browser, with a pushed request where configured (RFC 9126 section 4).
+
+        Raises `BadRequest` if a parameter in `extra` may not be passed on.
+        """
+        settings, metadata = self._settings, await self.metadata()
+        fault = configuration_fault(settings, metadata)
+        if fault is not None:
+            raise ClientRefused(fault.reason)
+        parameters = authorization_request(
+            transaction,
+            client_id=settings.client_id,
+            redirect_uri=self._redirect_uri,
+            scopes=settings.scopes,
+            audience=settings.audience,
+            resource=settings.resource,
+            extra=extra,
+        )
+        endpoint = metadata.pushed_authorization_request_endpoint
+        if endpoint is not None and settings.par != "off":
+            pushed = await self._requests.push(metadata, endpoint, parameters)
+            parameters = {"client_id": settings.client_id, "request_uri": pushed.request_uri}
+        return authorization_url(metadata, parameters)
+
+    async def redeem(self, code: ValidatedCode, transaction: Transaction) -> Login:
+        """Exchange the code and return the login it stands for.
+
+        Raises `LoginFailed` if anything in the answer is not as it must be (OpenID Connect Core section 3.1.3).
+        """
+        settings, metadata = self._settings, await self.metadata()
+        if self._openid:
+            # Before the code is spent: without keys its answer could not be used.
+            await self.keys()
+        tokens = await self._requests.redeem_code(
+            metadata,
+            code=code.reveal(),
+            code_verifier=transaction.code_verifier,
+            redirect_uri=self._redirect_uri,
+        )
+        try:
+            id_token, claims = await self._identity(metadata, tokens, transaction)
+        except GatewayError:
+            # Nobody will use these tokens.
+            self.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)
+            raise
+        return Login(
+            issuer=metadata.issuer,
+            client_id=settings.client_id,
+            subject=id_token.subject if id_token else "",
+            scope=settings.scopes if tokens.scope is None else tokens.scope,
+            tokens=tokens,
+            id_token=id_token,
+            claims=claims,
+        )
+
+    async def refresh(self, record: SessionRecord) -> RefreshedTokens:
+        """Use the record's refresh token, which must not be None; raises `GrantRefused` if it is not valid any more.
+
+        A refused ID token in the answer is told by `RefreshedTokens.refusal` (OpenID Connect Core section 12.2).
+        """
+        metadata = await self.metadata()
+        if self._openid:
+            # Before the refresh token is spent: without keys the answer could not be used.
+            await self.keys()
+        assert record.refresh_token is not None
+        tokens = await self._requests.refresh(metadata, record.refresh_token)
+        received_at = self._clock()
+        if not self._openid or tokens.id_token is None:
+            return RefreshedTokens(tokens=tokens, received_at=received_at)
+        try:
+            id_token = await self._verified(
+                partial(
+                    validate_refreshed_id_token,
+                    tokens.id_token,
+                    algorithms=metadata.id_token_signing_alg_values_supported,
+                    issuer=metadata.issuer,
+                    client_id=record.client_id,
+                    now=self._clock(),
+                    access_token=tokens.access_token,
+                    subject=record.subject,
+                    auth_time=record.auth_time,
+                )
+            )
+        except (InvalidToken, ProviderUnavailable, InvalidProviderAnswer) as error:
+            return RefreshedTokens(tokens=tokens, received_at=received_at, refusal=error.reason)
+        return RefreshedTokens(
+            tokens=tokens,
+            received_at=received_at,
+            id_token=id_token,
+            claims=merge_claims(id_token.claims, {}),
+        )
+
+    async def claims(self, record: SessionRecord, id_token: IdToken | None) -> dict[str, Any]:
+        """Return the user's claims as they are now; `id_token` came with the latest refresh, if one did.
+
+        Raises `LoginFailed` if UserInfo speaks of somebody else.
+        """
+        if not self._openid:
+            return record.claims
+        claims = await self._claims.read(
+            await self.metadata(),
+            id_token=id_token,
+            subject=record.subject,
+            access_token=record.access_token.value,
+        )
+        return claims if id_token is not None else {**record.claims, **claims}
+
+    async def logout_token(self, token: str) -> LogoutToken:
+        """Return what a logout token orders; raises `InvalidToken` (a `LoginFailed`) if it is not valid."""
+        metadata = await self.metadata()
+        return await self._verified(
+            partial(
+                validate_logout_token,
+                token,
+                algorithms=metadata.id_token_signing_alg_values_supported,
+                issuer=metadata.issuer,
+                client_id=self._settings.client_id,
+                now=self._clock(),
+            ),
+            # Anybody can post a logout token; it must not make the gateway wait.
+            patient=False,
+        )
+
+    def revoke_later(self, *, refresh_token: str | None, access_token: str | None) -> None:
+        """Revoke tokens in the background; `close` waits for it."""
+        self._revocation.later(refresh_token=refresh_token, access_token=access_token)
+
+    async def revoke(self, token: str, hint: str) -> bool:
+        """Revoke one token; raises nothing, returns whether the provider has confirmed it."""
+        return await self._revocation.revoke(token, hint)
+
+    def end_session_url(self, record: SessionRecord) -> str | None:
+        """Return where the provider logs the browser out, None if that is unknown (RP-Initiated Logout 1.0)."""
+        metadata = self._discovery.metadata.latest
+        if metadata is None:
+            return None
+        settings = self._settings
+        return end_session_url(
+            metadata,
+            id_token_hint=record.id_token,
+            client_id=settings.client_id,
+            post_logout_redirect_uri=settings.public_url.url(settings.post_logout_path),
+        )
+
+    async def close(self, within: float = 5.0) -> None:
+        """Wait `within` seconds for revocations under way, then close all connections."""
+        if self._reaching is not None:
+            self._reaching.cancel()
+            await finish([self._reaching], 0)
+        await self._revocation.close(within)
+        await self._discovery.close()
+        await self._transport.close()
+
+    @property
+    def _redirect_uri(self) -> str:
+        return self._settings.public_url.url(CALLBACK_PATH)
+
+    async def _verified(self, validate: Callable[..., Validated], *, patient: bool = True) -> Validated:
+        """Validate a token; if its key is not known, or looks replaced, once more with keys fetched since."""
+        keys = await self.keys()
+        try:
+            return validate(keys=keys)
+        except InvalidToken as error:
+            if not isinstance(error, UnknownKey) and not error.reason.endswith(".signature"):
+                raise
+            newer = await self._discovery.keys.newer_than(keys, patient=patient)
+            if newer is keys:
+                raise
+        return validate(keys=newer)
+
+    async def _identity(
+        self, metadata: ProviderMetadata, tokens: TokenResponse, transaction: Transaction
+    ) -> tuple[IdToken | None, dict[str, Any]]:
+        if not self._openid:
+            return None, {}
+        if tokens.id_token is None:
+            raise LoginFailed("id_token.missing")
+        id_token = await self._verified(
+            partial(
+                validate_id_token,
+                tokens.id_token,
+                algorithms=metadata.id_token_signing_alg_values_supported,
+                issuer=metadata.issuer,
+                client_id=self._settings.client_id,
+                nonce=transaction.nonce,
+                now=self._clock(),
+                access_token=tokens.access_token,
+                max_age=transaction.max_age,
+            )
+        )
+        claims = await self._claims.read(
+            metadata, id_token=id_token, subject=id_token.subject, access_token=tokens.access_token
+        )
+        return id_token, claims

@@ -1,0 +1,64 @@
+"""Giving tokens back when nobody needs them any more (RFC 7009): best effort, behind the browser's back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from bff.errors import ClientRefused, InvalidProviderAnswer, ProviderUnavailable
+from bff.flights import finish
+from bff.logs import event
+from bff.provider.client_requests import ClientRequests
+from bff.provider.discovery import Discovery
+
+RETRY_DELAY = 1.0
+_MAX_PENDING = 1000
+_FAILURES = (ProviderUnavailable, InvalidProviderAnswer, ClientRefused)
+
+
+class Revocation:
+    """Revokes tokens; no method raises what went wrong at the provider."""
+
+    def __init__(self, requests: ClientRequests, discovery: Discovery) -> None:
+        self._requests = requests
+        self._discovery = discovery
+        self._pending: set[asyncio.Task[None]] = set()
+
+    def later(self, *, refresh_token: str | None, access_token: str | None) -> None:
+        """Revoke a grant in the background: the refresh token first, for it can make new access tokens."""
+        if len(self._pending) >= _MAX_PENDING:
+            event(logging.WARNING, "revocation.dropped")
+            return
+        task = asyncio.create_task(self._revoke_both(refresh_token, access_token))
+        self._pending.add(task)
+        task.add_done_callback(self._pending.discard)
+
+    async def revoke(self, token: str, hint: str) -> bool:
+        """Revoke one token, trying twice; whether the provider has confirmed it. `hint` is the kind of token."""
+        for delay in (0.0, RETRY_DELAY):
+            await asyncio.sleep(delay)
+            try:
+                metadata = await self._discovery.metadata.get()
+                if metadata.revocation_endpoint is None:
+                    return False
+                status = await self._requests.revoke(metadata, metadata.revocation_endpoint, token=token, hint=hint)
+            except _FAILURES as failure:
+                reason = failure.reason
+            else:
+                if status == 200:
+                    return True
+                reason = "revocation.status"
+                if status not in (429, 500, 502, 503, 504):
+                    break
+        event(logging.WARNING, "revocation.failed", reason=reason)
+        return False
+
+    async def close(self, within: float) -> None:
+        """Wait `within` seconds for what is under way, then give up."""
+        await finish(list(self._pending), within)
+
+    async def _revoke_both(self, refresh_token: str | None, access_token: str | None) -> None:
+        if refresh_token is not None:
+            await self.revoke(refresh_token, "refresh_token")
+        if access_token is not None:
+            await self.revoke(access_token, "access_token")

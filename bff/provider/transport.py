@@ -1,0 +1,157 @@
+"""HTTP to the authorization server: bounded in time and size, stateless, every failure one of our own errors.
+
+Requests go straight to the connection pool. What a full HTTP client would add is not wanted here: no cookies kept
+between users, no redirects followed with credentials, no proxy or `.netrc` taken from the environment, no URL logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlencode
+
+import httpx2
+
+from bff.errors import InvalidProviderAnswer, ProviderUnavailable
+
+CONNECT_TIMEOUT = 3.0
+PROVIDER_TIMEOUT = 10.0
+"""Seconds from the start of a call to the last byte of its answer; leases are made to outlast it."""
+
+MAX_ANSWER = 512 * 1024
+
+_IDLE_CONNECTION_LIFETIME = 2.0
+_MAX_CONNECTIONS = 100
+_TIMEOUTS = httpx2.Timeout(PROVIDER_TIMEOUT, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT).as_dict()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer; header fields are None where they were not sent."""
+
+    status: int
+    body: bytes
+    content_type: str | None
+    retry_after: str | None
+
+
+class ApplyAuthentication(Protocol):
+    """Adds the client's authentication to the form or the headers of a request (RFC 6749 section 2.3)."""
+
+    def __call__(self, form: dict[str, str], headers: dict[str, str]) -> None: ...
+
+
+def open_pool(ca_file: Path | None) -> httpx2.AsyncBaseTransport:
+    """Return a connection pool that trusts the system's authorities and those in `ca_file`; raises `OSError`."""
+    # Idle connections are given up before common servers do it (Node: 5 s): a request that meets a closing connection
+    # is lost without knowing whether its refresh token was spent.
+    limits = httpx2.Limits(
+        max_connections=_MAX_CONNECTIONS,
+        max_keepalive_connections=_MAX_CONNECTIONS,
+        keepalive_expiry=_IDLE_CONNECTION_LIFETIME,
+    )
+    return httpx2.AsyncHTTPTransport(verify=trusted_authorities(ca_file), trust_env=False, limits=limits)
+
+
+def trusted_authorities(ca_file: Path | None) -> ssl.SSLContext:
+    """Return a TLS context that verifies certificate and host name; raises `OSError` if `ca_file` is unusable."""
+    context = httpx2.create_ssl_context(trust_env=False)
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
+
+
+class ProviderTransport:
+    """Sends one request and reads one answer; raises `ProviderUnavailable` or `InvalidProviderAnswer`."""
+
+    def __init__(self, pool: httpx2.AsyncBaseTransport) -> None:
+        self._pool = pool
+
+    async def get(self, url: str, *, accept: str, bearer: str | None = None) -> Answer:
+        """GET the URL, with an access token if one is given (RFC 6750 section 2.1)."""
+        headers = {"Accept": accept}
+        if bearer is not None:
+            headers["Authorization"] = f"Bearer {bearer}"
+        return await self._send("GET", url, headers, None)
+
+    async def post(self, url: str, form: Mapping[str, str], *, authenticate: ApplyAuthentication) -> Answer:
+        """POST the form as the client; `authenticate` adds to copies of form and headers."""
+        fields, headers = dict(form), {"Accept": "application/json"}
+        authenticate(fields, headers)
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return await self._send("POST", url, headers, urlencode(fields).encode("ascii"))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.aclose()
+
+    async def _send(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        headers |= {"User-Agent": "bff", "Accept-Encoding": "identity"}
+        try:
+            request = httpx2.Request(
+                method, url, headers=headers, content=body, extensions={"timeout": dict(_TIMEOUTS)}
+            )
+        except (httpx2.InvalidURL, ValueError, TypeError):
+            raise InvalidProviderAnswer("provider.url") from None
+        try:
+            async with asyncio.timeout(PROVIDER_TIMEOUT):
+                return await self._exchange(request)
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, TimeoutError, OSError) as error:
+            failure = _failure(error)
+        # Raised outside the handler: the foreign exception holds the request, and with it credentials.
+        raise failure
+
+    async def _exchange(self, request: httpx2.Request) -> Answer:
+        response = await self._pool.handle_async_request(request)
+        try:
+            return Answer(
+                response.status_code,
+                await _read(response),
+                response.headers.get("content-type"),
+                response.headers.get("retry-after"),
+            )
+        finally:
+            await response.aclose()
+
+
+async def _read(response: httpx2.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            raise InvalidProviderAnswer("provider.too_large")
+    return bytes(body)
+
+
+def _failure(error: Exception) -> ProviderUnavailable | InvalidProviderAnswer:
+    if isinstance(error, httpx2.ConnectError) and _is_certificate_failure(error):
+        return ProviderUnavailable("provider.certificate")
+    for family, kind, reason in _FAILURES:
+        if isinstance(error, family):
+            return kind(reason)
+    return ProviderUnavailable("provider.network")
+
+
+def _is_certificate_failure(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+_FAILURES: tuple[tuple[type[Exception], Callable[[str], ProviderUnavailable | InvalidProviderAnswer], str], ...] = (
+    (httpx2.ConnectTimeout, ProviderUnavailable, "provider.connect_timeout"),
+    (httpx2.PoolTimeout, ProviderUnavailable, "provider.busy"),
+    (httpx2.TimeoutException, ProviderUnavailable, "provider.timeout"),
+    (TimeoutError, ProviderUnavailable, "provider.timeout"),
+    (httpx2.ConnectError, ProviderUnavailable, "provider.connect"),
+    (httpx2.ProtocolError, ProviderUnavailable, "provider.protocol"),
+    (httpx2.DecodingError, InvalidProviderAnswer, "provider.content_encoding"),
+    (httpx2.InvalidURL, InvalidProviderAnswer, "provider.url"),
+    (httpx2.UnsupportedProtocol, InvalidProviderAnswer, "provider.url"),
+)

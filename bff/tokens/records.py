@@ -1,0 +1,87 @@
+"""What a login, and later each refresh, leaves in the session record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bff.errors import LoginFailed
+from bff.provider import Login, RefreshedTokens
+from bff.session.record import AccessToken, SessionRecord
+
+ASSUMED_LIFETIME = 300.0
+"""Seconds an access token is taken to live when the provider does not say and there is a refresh token."""
+
+
+def record_from_login(login: Login, *, now: float, max_lifetime: float) -> SessionRecord:
+    """Return the record of a login made at `now`; it lives `max_lifetime` seconds at most.
+
+    It also ends with the provider's own `session_expiry`, and with the access token if nothing can renew that.
+    Raises `LoginFailed` if the provider's limit has passed already.
+    """
+    tokens, id_token = login.tokens, login.id_token
+    access_token = _access_token(tokens.access_token, tokens.expires_in, tokens.refresh_token, login.scope, now)
+    limits = [now + max_lifetime]
+    if tokens.refresh_token is None and access_token.expires_at is not None:
+        limits.append(access_token.expires_at)
+    if id_token is not None:
+        limits.extend(_session_expiry(id_token.claims))
+    if min(limits) <= now:
+        raise LoginFailed("login.expired")
+    return SessionRecord(
+        issuer=login.issuer,
+        client_id=login.client_id,
+        subject=login.subject,
+        sid=id_token.sid if id_token else None,
+        claims=login.claims,
+        id_token=id_token.token if id_token else None,
+        refresh_token=tokens.refresh_token,
+        access_token=access_token,
+        created_at=now,
+        expires_at=min(limits),
+        issued_at=id_token.issued_at if id_token else now,
+        auth_time=id_token.auth_time if id_token else None,
+        acr=id_token.acr if id_token else None,
+    )
+
+
+def record_after_refresh(record: SessionRecord, refreshed: RefreshedTokens) -> SessionRecord:
+    """Return the record with the refreshed tokens in it and the refreshed ID token's claims over the old ones.
+
+    What the answer leaves out stays as it was: the refresh token, the scope (RFC 6749 sections 5.1 and 6).
+    """
+    tokens, id_token, now = refreshed.tokens, refreshed.id_token, refreshed.received_at
+    refresh_token = tokens.refresh_token or record.refresh_token
+    scope = record.access_token.scope if tokens.scope is None else tokens.scope
+    changed = msgspec.structs.replace(
+        record,
+        refresh_token=refresh_token,
+        access_token=_access_token(tokens.access_token, tokens.expires_in, refresh_token, scope, now),
+        refreshed_at=now,
+    )
+    if id_token is None:
+        return changed
+    return msgspec.structs.replace(changed, id_token=id_token.token, claims={**record.claims, **refreshed.claims})
+
+
+def record_without_refresh(record: SessionRecord) -> SessionRecord:
+    """Return the record of a session whose refresh token is spent: it ends when its access token does."""
+    expires_at = record.access_token.expires_at
+    if expires_at is None:
+        return msgspec.structs.replace(record, refresh_token=None)
+    return msgspec.structs.replace(record, refresh_token=None, expires_at=min(record.expires_at, expires_at))
+
+
+def _access_token(
+    value: str, expires_in: float | None, refresh_token: str | None, scope: tuple[str, ...], now: float
+) -> AccessToken:
+    if expires_in is None and refresh_token is not None:
+        expires_in = ASSUMED_LIFETIME
+    return AccessToken(value, None if expires_in is None else now + expires_in, scope)
+
+
+def _session_expiry(claims: dict[str, Any]) -> list[float]:
+    """Return when the provider wants the session to end (OpenID Connect Enterprise Extensions), if it says so."""
+    value = claims.get("session_expiry")
+    return [float(value)] if isinstance(value, int | float) and not isinstance(value, bool) else []
