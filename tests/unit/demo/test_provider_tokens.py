@@ -4,10 +4,12 @@ import base64
 import hashlib
 from urllib.parse import quote_plus
 
+import httpx2
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
+from bff.demo.provider import Client, create_provider
 from tests.support.provider_client import (
     AUDIENCE,
     CLIENT_ID,
@@ -254,3 +256,14 @@ async def test_without_test_controls_there_are_none() -> None:
         assert (await provider.http.post("/test/control", json={})).status_code == 404
         assert (await provider.http.get("/test/log")).status_code == 404
         assert (await provider.http.get("/test/secrets")).status_code == 404
+
+
+async def test_an_issuer_with_a_path_has_all_its_endpoints_below_it() -> None:
+    issuer = f"{ISSUER}/realms/demo"
+    transport = httpx2.ASGITransport(create_provider(issuer, [Client(CLIENT_ID)]))
+    async with httpx2.AsyncClient(transport=transport) as client:
+        metadata = (await client.get(f"{issuer}/.well-known/openid-configuration")).json()
+        assert metadata["issuer"] == issuer
+        for name in ("jwks_uri", "authorization_endpoint", "token_endpoint", "end_session_endpoint"):
+            assert metadata[name].startswith(f"{issuer}/")
+            assert (await client.get(metadata[name])).status_code != 404
