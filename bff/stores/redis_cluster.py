@@ -1,0 +1,155 @@
+"""A Redis Cluster: each key's slot owner is asked over a line of its own; redis-py knows the slots."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from redis import exceptions
+from redis.asyncio import RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from bff.errors import StoreUnavailable
+from bff.stores.circuit import Circuit
+from bff.stores.redis_address import RedisAddress
+from bff.stores.redis_connections import COMMAND_TIMEOUT, OPERATION_TIMEOUT, connection_options, open_stream
+from bff.stores.redis_faults import CIRCUIT_OPEN, CLOSED, FOREIGN_ERRORS, reason_of
+from bff.stores.redis_line import Found, Line, Waiters, fail
+from bff.stores.redis_reads import ReadQueue
+from bff.stores.redis_scripts import decode_stored
+from bff.stores.redis_server import CIRCUIT_PAUSE, MAXIMUM_CONNECTIONS
+
+_UNKNOWN: Final = "unknown"
+
+
+class RedisClusterServers:
+    """Commands through redis-py's cluster client, reads over one line per node, one circuit per node."""
+
+    def __init__(self, address: RedisAddress, *, prefix: str, ca_file: Path | None) -> None:
+        self._prefix = prefix
+        self._options = connection_options(address, ca_file)
+        self._circuits: dict[str, Circuit] = {}
+        self._queues: dict[str, ReadQueue] = {}
+        self._asking: set[asyncio.Task[None]] = set()
+        self._refreshing: asyncio.Task[None] | None = None
+        self._is_closed = False
+        self._client: Any = RedisCluster(
+            startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
+            # Once: redis-py reads the slots anew before it tries again.
+            retry=Retry(NoBackoff(), 1),
+            require_full_coverage=False,
+            max_connections=MAXIMUM_CONNECTIONS,
+            ssl=address.is_tls,
+            **self._options,
+        )
+
+    def circuit(self, key: str) -> Circuit:
+        """Return the circuit of the node this key is on."""
+        node = self._owner(key)
+        return self._circuit_of(_UNKNOWN if node is None else node.name)
+
+    async def execute(self, *command: str | bytes | int) -> Any:
+        """Return the reply to a command on the node of its key; raises what redis-py raises."""
+        return await self._client.execute_command(*command)
+
+    def read(self, key: str, waiter: asyncio.Future[Found]) -> None:
+        """Let the waiter have what is stored under the key."""
+        if self._is_closed:
+            waiter.set_exception(StoreUnavailable(CLOSED))
+            return
+        node = self._owner(key)
+        name = _UNKNOWN if node is None else node.name
+        if not self._circuit_of(name).allows():
+            waiter.set_exception(StoreUnavailable(CIRCUIT_OPEN))
+        elif node is None:
+            self._ask(key, [waiter])
+        else:
+            self._queue_of(node).add(key, waiter)
+
+    def _owner(self, key: str) -> ClusterNode | None:
+        try:
+            node: ClusterNode | None = self._client.get_node_from_key(self._prefix + key)
+        except exceptions.SlotNotCoveredError:
+            return None
+        return node
+
+    def _circuit_of(self, name: str) -> Circuit:
+        circuit = self._circuits.get(name)
+        if circuit is None:
+            circuit = self._circuits[name] = Circuit(CIRCUIT_PAUSE)
+        return circuit
+
+    def _queue_of(self, node: ClusterNode) -> ReadQueue:
+        queue = self._queues.get(node.name)
+        if queue is None:
+            queue = self._queues[node.name] = ReadQueue(
+                partial(self._open_line, node.host, int(node.port)),
+                self._circuit_of(node.name),
+                timeout=COMMAND_TIMEOUT,
+                on_redirected=self._ask,
+                on_failed=self._refresh,
+            )
+        return queue
+
+    async def _open_line(
+        self,
+        host: str,
+        port: int,
+        *,
+        on_free: Callable[[], None],
+        on_lost: Callable[[Line, str], None],
+        on_redirected: Callable[[str, Waiters], None],
+    ) -> Line:
+        return Line(
+            await open_stream(self._options | {"host": host, "port": port}),
+            prefix=self._prefix,
+            is_cluster=True,
+            on_free=on_free,
+            on_lost=on_lost,
+            on_redirected=on_redirected,
+        )
+
+    def _ask(self, key: str, waiters: Waiters) -> None:
+        """Ask through redis-py, which follows redirections and learns the slots from them."""
+        task = asyncio.get_running_loop().create_task(self._asked(key, waiters))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _asked(self, key: str, waiters: Waiters) -> None:
+        try:
+            async with asyncio.timeout(OPERATION_TIMEOUT):
+                value: bytes | None = await self._client.execute_command("GET", self._prefix + key)
+        except FOREIGN_ERRORS as error:
+            fail(waiters, reason_of(error))
+            return
+        except asyncio.CancelledError:
+            fail(waiters, CLOSED)
+            raise
+        found = None if value is None else decode_stored(value, 0, len(value))
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(found)
+
+    def _refresh(self, key: str) -> None:
+        """Have redis-py find out who owns the slots of a node that is gone."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = asyncio.get_running_loop().create_task(self._asked(key, []))
+
+    async def renew(self) -> None:
+        """Nothing to do: redis-py drops the connections of a node that failed, by itself."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._is_closed = True
+        tasks = [*self._asking, *([self._refreshing] if self._refreshing is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for queue in self._queues.values():
+            await queue.close()
+        await self._client.aclose()

@@ -1,0 +1,103 @@
+"""How connections to Redis are made: the options given to redis-py, and connections that leave redis-py for reading."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, Final
+
+from redis import exceptions
+from redis.asyncio import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from bff.stores.redis_address import RedisAddress, Topology
+
+CONNECT_TIMEOUT: Final = 1.0
+COMMAND_TIMEOUT: Final = 1.0
+SENTINEL_TIMEOUT: Final = 0.5
+"""Seconds for one Sentinel: when it hangs there must be time to ask the next."""
+
+OPERATION_TIMEOUT: Final = 2.5
+"""Seconds for all it takes to carry out one command: finding the server, connecting, a second attempt."""
+
+CLIENT_NAME: Final = "bff"
+
+
+def no_retry() -> Retry:
+    """Return redis-py's way of not trying again by itself (it would, ten times)."""
+    return Retry(NoBackoff(), 0)
+
+
+def connection_options(address: RedisAddress, ca_file: Path | None) -> dict[str, Any]:
+    """Return the options every connection to a data server has, without where it is.
+
+    RESP 2: it needs no `HELLO`, and an array of values is the same on the wire.
+    """
+    options: dict[str, Any] = {
+        "username": address.username,
+        "password": address.password,
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": COMMAND_TIMEOUT,
+        "client_name": CLIENT_NAME,
+        "driver_info": None,
+        "protocol": 2,
+    }
+    if address.topology is not Topology.CLUSTER:
+        options["db"] = address.database
+    return options | tls_options(address, ca_file)
+
+
+def tls_options(address: RedisAddress, ca_file: Path | None) -> dict[str, Any]:
+    """Return the options of a verified TLS connection, for `SSLConnection`; none without TLS."""
+    if not address.is_tls:
+        return {}
+    return {"ssl_ca_certs": None if ca_file is None else str(ca_file)}
+
+
+class _Leaving(AbstractConnection):
+    """A connection that can be taken out of redis-py once it is open and authenticated."""
+
+    def leave(self) -> asyncio.StreamWriter:
+        """Give the open stream away."""
+        writer = self._writer
+        assert writer is not None
+        parser: Any = self._parser
+        parser.on_disconnect()
+        self._reader = self._writer = None
+        return writer
+
+
+class _LeavingTcp(_Leaving, Connection):
+    pass
+
+
+class _LeavingTls(_Leaving, SSLConnection):
+    pass
+
+
+class _LeavingUnix(_Leaving, UnixDomainSocketConnection):
+    pass
+
+
+async def open_stream(options: dict[str, Any], *, must_be_master: bool = False) -> asyncio.StreamWriter:
+    """Return an open, authenticated stream; raises what redis-py raises.
+
+    `must_be_master`: after a failover a Sentinel may name the old master for a moment still.
+    """
+    kind = _LeavingUnix if "path" in options else _LeavingTls if "ssl_ca_certs" in options else _LeavingTcp
+    connection: Any = kind(**options)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT + COMMAND_TIMEOUT):
+            await connection.connect()
+            if must_be_master:
+                await connection.send_command("ROLE")
+                role = await connection.read_response()
+                if role[0] != b"master":
+                    raise exceptions.ReadOnlyError("", status_code="READONLY")
+    except BaseException:
+        await connection.disconnect(nowait=True)
+        raise
+    writer: asyncio.StreamWriter = connection.leave()
+    return writer
