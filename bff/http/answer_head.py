@@ -101,6 +101,22 @@ class AnswerHead:
         lines.extend(_cache_lines(taken.get(b"cache-control"), taken.get(b"vary"), is_personal=is_personal))
         self.lines = lines
 
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether nothing but the end of the upstream's connection ends the body."""
+        return self.has_body and self.content_length is None and not self.is_chunked
+
+    def framed(self, *, chunks: bool, closes: bool, request_id: str) -> bytes:
+        """Return the header section for the browser; `chunks` where the body's length is not known."""
+        lines = self.lines
+        if self.content_length is not None and self.status != HTTPStatus.NO_CONTENT:
+            lines.append(b"Content-Length: %d\r\n" % self.content_length)
+        elif chunks:
+            lines.append(b"Transfer-Encoding: chunked\r\n")
+        lines.append(b"X-Content-Type-Options: nosniff\r\nX-Request-Id: %b\r\n" % request_id.encode("ascii"))
+        lines.append(b"Connection: close\r\n\r\n" if closes else b"\r\n")
+        return b"".join(lines)
+
 
 def _without_named(lines: list[bytes], connection: list[bytes]) -> list[bytes]:
     named = {token.strip(b" \t").lower() for value in connection for token in value.split(b",")}

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from bff.errors import BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnavailable
 from bff.http.answer_head import AnswerHead
+from bff.http.upstream_head import upstream_head
 from bff.proxy.admission import Admission
 
 if TYPE_CHECKING:
@@ -111,24 +112,20 @@ class Exchange:
         self._admission.begin()
 
     def admitted(self, target: bytes, token: AccessToken | None) -> None:
-        """Put the request head together, the only place where a token is written, and find a connection for it."""
+        """Put the request head together and find a connection for it."""
         route, request = self._route, self._request
         head = request.head
         self._admission = None
         self._deadline = self._context.now + route.timeout
-        parts = [request.method, b" ", target, b" HTTP/1.1\r\n", route.host_line]
-        parts += head.passing
-        parts.append(self._front.forwarded_fields(head))
-        parts.append(b"X-Request-Id: %b\r\n" % request.request_id.encode("ascii"))
-        if token is not None:
-            parts.append(b"Authorization: Bearer %b\r\n" % token.value.encode("ascii"))
-        if head.is_chunked:
-            parts.append(b"Transfer-Encoding: chunked\r\n\r\n")
-        elif head.content_length is not None:
-            parts.append(b"Content-Length: %d\r\n\r\n" % head.content_length)
-        else:
-            parts.append(b"\r\n")
-        self._request_head = b"".join(parts)
+        self._request_head = upstream_head(
+            request.method,
+            target,
+            head,
+            host_line=route.host_line,
+            forwarded=self._front.forwarded_fields(head),
+            request_id=request.request_id,
+            access_token=None if token is None else token.value,
+        )
         back = self._context.pool.take(route.origin)
         if back is None:
             self._connect()
@@ -229,20 +226,16 @@ class Exchange:
         self.state = State.ANSWERING
         self._status = status
         self._answered_at = self._front.loop.time()
-        # An upstream that answers before it has read the request: what is left of it will be read and thrown away.
-        self.closes_front = self.closes_front or not self.is_request_complete
-        self._chunks_answer = head.has_body and head.content_length is None and request.is_http_11
-        if head.has_body and head.content_length is None and not self._chunks_answer:
+        is_length_unknown = head.has_body and head.content_length is None
+        self._chunks_answer = is_length_unknown and request.is_http_11
+        # HTTP/1.0 knows an unknown length only as the end of the connection. And where the upstream answers before it
+        # has read the request, what is left of it will be read and thrown away.
+        if (is_length_unknown and not request.is_http_11) or not self.is_request_complete:
             self.closes_front = True
-        lines = head.lines
-        if head.content_length is not None and status != 204:
-            lines.append(b"Content-Length: %d\r\n" % head.content_length)
-        elif self._chunks_answer:
-            lines.append(b"Transfer-Encoding: chunked\r\n")
-        lines.append(b"X-Content-Type-Options: nosniff\r\nX-Request-Id: %b\r\n" % request.request_id.encode("ascii"))
-        lines.append(b"Connection: close\r\n\r\n" if self.closes_front else b"\r\n")
-        self._out.append(b"".join(lines))
-        return head.has_body and head.content_length is None and not head.is_chunked
+        self._out.append(
+            head.framed(chunks=self._chunks_answer, closes=self.closes_front, request_id=request.request_id)
+        )
+        return head.ends_with_connection
 
     def answer_body(self, data: bytes) -> None:
         """Take a piece of the answer's body; `answer_flush` passes it on."""

@@ -14,7 +14,6 @@ import asyncio
 import logging
 from collections import deque
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
@@ -24,10 +23,9 @@ from uvicorn.server import ServerState
 
 from bff.errors import BadRequest, GatewayError, HeadersTooLarge
 from bff.http.forwarded import client_address, forwarded_fields
-from bff.http.hosts import names_us, parse_host
 from bff.http.request_head import RequestHead
-from bff.http.targets import split_target
 from bff.proxy.exchange import Exchange
+from bff.proxy.incoming import HEAD_LIMIT, Incoming, asgi_scope, check_host, judge
 from bff.proxy.refusal import refusal
 from bff.proxy.request import Request
 
@@ -36,39 +34,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("bff.proxy")
 
-HEAD_LIMIT = 32 * 1024
-FIELD_LIMIT = 100
 HEAD_DEADLINE = 10.0
 KEEP_ALIVE = 75.0
 LINGER = 5.0
-_VERSIONS = frozenset({"1.1", "1.0"})
-# Asked for by machines under whatever name they know the gateway by; nothing they answer depends on a cookie.
-_ANY_HOST = frozenset({b"/healthz", b"/readyz", b"/bff/backchannel-logout"})
-
-
-class Incoming:
-    """A request as the parser delivers it, kept whole while the one before it is still being answered."""
-
-    __slots__ = ("body", "fields", "is_complete", "is_upgrade", "keep_alive", "method", "target", "version")
-
-    def __init__(
-        self,
-        method: bytes,
-        target: bytes,
-        fields: list[tuple[bytes, bytes]],
-        *,
-        version: str,
-        is_upgrade: bool,
-        keep_alive: bool,
-    ) -> None:
-        self.method = method
-        self.target = target
-        self.fields = fields
-        self.version = version
-        self.is_upgrade = is_upgrade
-        self.keep_alive = keep_alive and version == "1.1" and not is_upgrade
-        self.body: list[bytes] = []
-        self.is_complete = False
 
 
 class Front(HttpToolsProtocol):
@@ -207,15 +175,16 @@ class Front(HttpToolsProtocol):
 
     def _dispatch(self, incoming: Incoming) -> None:
         request_id = self.context.new_request_id()
+        public_hostname = self.context.public_url.hostname
         try:
-            path, query = self._judge(incoming)
+            path, query = judge(incoming, self._head_size)
             route = self.context.routes.match(path)
             if route is None:
-                self._check_host([value for name, value in incoming.fields if name.lower() == b"host"], path)
+                check_host([value for name, value in incoming.fields if name.lower() == b"host"], path, public_hostname)
                 self._start_cycle(incoming, path, query)
                 return
             head = RequestHead(incoming.fields)
-            self._check_host(head.all(b"host"), path)
+            check_host(head.all(b"host"), path, public_hostname)
         except GatewayError as error:
             self._refuse_connection(error)
             return
@@ -232,46 +201,8 @@ class Front(HttpToolsProtocol):
         self._exchange = exchange = Exchange(self.context, self, route, request)
         exchange.begin()
 
-    def _judge(self, incoming: Incoming) -> tuple[bytes, bytes | None]:
-        if incoming.version not in _VERSIONS:
-            raise BadRequest("head.version")
-        if len(incoming.fields) > FIELD_LIMIT:
-            raise HeadersTooLarge("head.fields")
-        if self._head_size > HEAD_LIMIT or incoming.body or incoming.is_complete:
-            size = sum(len(name) + len(value) + 4 for name, value in incoming.fields) + len(incoming.target)
-            if size > HEAD_LIMIT:
-                raise HeadersTooLarge("head.size")
-        if incoming.is_upgrade and any(
-            name.lower() in (b"content-length", b"transfer-encoding") for name, _ in incoming.fields
-        ):
-            raise BadRequest("framing.upgrade")
-        return split_target(incoming.target)
-
-    def _check_host(self, values: list[bytes], path: bytes) -> None:
-        host = parse_host(values)
-        if host is None:
-            raise BadRequest("host.malformed")
-        if path not in _ANY_HOST and not names_us(host, self.context.public_url.hostname):
-            raise BadRequest("host.foreign")
-
     def _start_cycle(self, incoming: Incoming, path: bytes, query: bytes | None) -> None:
-        fields = [(name.lower(), value) for name, value in incoming.fields]
-        self.scope = {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": incoming.version,
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme or "http",
-            "method": incoming.method.decode("ascii"),
-            "root_path": "",
-            "path": unquote(path.decode("ascii")),
-            "raw_path": path,
-            "query_string": query or b"",
-            "headers": fields,
-            "state": self.app_state.copy(),
-            "extensions": {},
-        }
+        self.scope = asgi_scope(self, incoming, path, query)
         self.cycle = RequestResponseCycle(
             scope=self.scope,
             transport=self.transport,
@@ -281,7 +212,7 @@ class Front(HttpToolsProtocol):
             access_log=False,
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
-            expect_100_continue=(b"expect", b"100-continue") in fields,
+            expect_100_continue=(b"expect", b"100-continue") in self.scope["headers"],
             keep_alive=incoming.keep_alive and not self._closes,
             on_response=self.on_response_complete,
         )

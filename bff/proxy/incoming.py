@@ -1,0 +1,97 @@
+"""A request as the parser delivers it, the limits its head must keep to, and what it looks like to ASGI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from bff.errors import BadRequest, HeadersTooLarge
+from bff.http.hosts import names_us, parse_host
+from bff.http.targets import split_target
+
+if TYPE_CHECKING:
+    from uvicorn._types import HTTPScope
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_LIMIT = 32 * 1024
+FIELD_LIMIT = 100
+_VERSIONS = frozenset({"1.1", "1.0"})
+_FRAMING = (b"content-length", b"transfer-encoding")
+# Asked for by machines under whatever name they know the gateway by; nothing they answer depends on a cookie.
+_ANY_HOST = frozenset({b"/healthz", b"/readyz", b"/bff/backchannel-logout"})
+
+
+class Incoming:
+    """One request; `body` holds what came of it while the request before it was still being answered."""
+
+    __slots__ = ("body", "fields", "is_complete", "is_upgrade", "keep_alive", "method", "target", "version")
+
+    def __init__(
+        self,
+        method: bytes,
+        target: bytes,
+        fields: list[tuple[bytes, bytes]],
+        *,
+        version: str,
+        is_upgrade: bool,
+        keep_alive: bool,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.fields = fields
+        self.version = version
+        self.is_upgrade = is_upgrade
+        self.keep_alive = keep_alive and version == "1.1" and not is_upgrade
+        self.body: list[bytes] = []
+        self.is_complete = False
+
+
+def judge(incoming: Incoming, read_size: int) -> tuple[bytes, bytes | None]:
+    """Return raw path and query of a request whose head is within the limits.
+
+    `read_size` is how much was read from the socket until the head was complete, so that the head itself is measured
+    only where it can be too large. Raises `BadRequest` and `HeadersTooLarge`.
+    """
+    fields = incoming.fields
+    if incoming.version not in _VERSIONS:
+        raise BadRequest("head.version")
+    if len(fields) > FIELD_LIMIT:
+        raise HeadersTooLarge("head.fields")
+    has_waited = incoming.is_complete or incoming.body
+    if read_size > HEAD_LIMIT or has_waited:
+        size = sum(len(name) + len(value) + 4 for name, value in fields) + len(incoming.target)
+        if size > HEAD_LIMIT:
+            raise HeadersTooLarge("head.size")
+    if incoming.is_upgrade and any(name.lower() in _FRAMING for name, _ in fields):
+        # The parser takes what follows the head for another protocol, the sender may take it for a body.
+        raise BadRequest("framing.upgrade")
+    return split_target(incoming.target)
+
+
+def check_host(values: list[bytes], path: bytes, public_hostname: str) -> None:
+    """Raise `BadRequest` unless there is exactly one `Host`, well formed and one of our names."""
+    host = parse_host(values)
+    if host is None:
+        raise BadRequest("host.malformed")
+    if path not in _ANY_HOST and not names_us(host, public_hostname):
+        raise BadRequest("host.foreign")
+
+
+def asgi_scope(protocol: HttpToolsProtocol, incoming: Incoming, path: bytes, query: bytes | None) -> HTTPScope:
+    """Return the ASGI connection scope of the request."""
+    return {
+        "type": "http",
+        "asgi": {"version": protocol.asgi_version, "spec_version": "2.3"},
+        "http_version": incoming.version,
+        "server": protocol.server,
+        "client": protocol.client,
+        "scheme": protocol.scheme or "http",
+        "method": incoming.method.decode("ascii"),
+        "root_path": "",
+        "path": unquote(path.decode("ascii")),
+        "raw_path": path,
+        "query_string": query or b"",
+        "headers": [(name.lower(), value) for name, value in incoming.fields],
+        "state": protocol.app_state.copy(),
+        "extensions": {},
+    }
