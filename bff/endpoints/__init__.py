@@ -1,1 +1,1 @@
-
+"""The gateway's own endpoints, one file each."""

@@ -1,0 +1,165 @@
+"""`/bff/callback`: the redirect URI, where a login ends.
+
+     query ─► state signed here, recently? ─► login begun in this browser? ─► answer valid? ─► state unused? ─► code
+                   │ no                            │ no                                            │ no          │
+                   └───────────────────────────────┴───────────────► resume ◄──────────────────────┘             ▼
+                                                                                                      session, 303
+
+Nothing is asked of the store or the provider before the browser has shown that it began this login. What fails before
+the state is used up leaves the login's cookie, so that a reload tries again; what fails after it clears the cookie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.responses import Response
+
+from bff.asgi.answers import START_PAGE, ErrorPage, Refusal, redirection, with_cookies
+from bff.asgi.paths import login_link
+from bff.asgi.request import Request
+from bff.endpoints.pending_logins import PendingLogins
+from bff.endpoints.presented_session import presented_session
+from bff.endpoints.resume import ResumeEndpoint
+from bff.errors import (
+    ClientRefused,
+    GatewayError,
+    GrantRefused,
+    InvalidProviderAnswer,
+    LoginFailed,
+    ProviderUnavailable,
+    SessionEnded,
+    SessionExpired,
+    StoreUnavailable,
+)
+from bff.oauth.authorization_response import (
+    ProviderRefusal,
+    ValidatedCode,
+    response_state,
+    validate_authorization_response,
+)
+from bff.oauth.return_to import parse_return_to
+from bff.oauth.transaction import Transaction
+from bff.provider import Login, Provider
+from bff.session.cookies import TRANSACTION_MAX_AGE, SessionCookies
+from bff.session.record import SessionRecord
+from bff.session.signing import StateSigner, StateVerdict
+from bff.sessions import Session, Sessions
+from bff.tokens import record_from_login
+
+_UNAVAILABLE = (ProviderUnavailable, InvalidProviderAnswer, ClientRefused, StoreUnavailable)
+
+
+class CallbackEndpoint:
+    """Completes logins; `on_login` is told how each ended: `completed`, `refused`, `failed`, `unavailable`, `stray`."""
+
+    def __init__(
+        self,
+        *,
+        provider: Provider,
+        sessions: Sessions,
+        pending: PendingLogins,
+        resume: ResumeEndpoint,
+        cookies: SessionCookies,
+        states: StateSigner,
+        openid: bool,
+        clock: Callable[[], float],
+        on_login: Callable[[str], None],
+    ) -> None:
+        self._provider = provider
+        self._sessions = sessions
+        self._pending = pending
+        self._resume = resume
+        self._cookies = cookies
+        self._states = states
+        self._openid = openid
+        self._clock = clock
+        self._on_login = on_login
+
+    async def complete(self, request: Request) -> Response:
+        """Answer the provider's redirect: a session and a redirection, or a page that says why not."""
+        state = response_state(request.query)
+        if state is None:
+            self._on_login("failed")
+            raise Refusal(LoginFailed("callback.malformed"), _page("/"))
+        verdict = self._states.verify(state, TRANSACTION_MAX_AGE, self._clock())
+        if verdict is not StateVerdict.FRESH:
+            return await self._stray(request, f"callback.state_{verdict.value}", "/", ())
+        transaction = self._pending.find(request, state)
+        if transaction is None:
+            return await self._stray(request, "callback.state_unknown", "/", ())
+        code = await self._validated_code(request, transaction)
+        try:
+            is_unused = await self._sessions.claim_state(state)
+        except StoreUnavailable as error:
+            raise self._postponed(error) from error
+        if not is_unused:
+            cleared = self._pending.clear(state)
+            return await self._stray(request, "callback.state_spent", transaction.return_to, cleared)
+        try:
+            session = await self._session(request, code, transaction)
+        except GatewayError as error:
+            raise self._failed(error, transaction) from error
+        self._on_login("completed")
+        finished = self._pending.finish(request, state, session_key=session.key)
+        answer = redirection(transaction.return_to)
+        return with_cookies(answer, (self._cookies.set_session(session.handle), *finished))
+
+    async def _validated_code(self, request: Request, transaction: Transaction) -> ValidatedCode:
+        """Return the code once all that is needed to use it is at hand."""
+        try:
+            metadata = await self._provider.metadata()
+            code = validate_authorization_response(request.query, transaction=transaction, metadata=metadata)
+            if self._openid:
+                await self._provider.keys()
+        except LoginFailed as error:
+            raise self._failed(error, transaction) from error
+        except _UNAVAILABLE as error:
+            raise self._postponed(error) from error
+        return code
+
+    async def _session(self, request: Request, code: ValidatedCode, transaction: Transaction) -> Session:
+        """Redeem the code and start the session; the ones presented now and when the login began end with it."""
+        try:
+            login = await self._provider.redeem(code, transaction)
+        except GrantRefused as error:
+            raise LoginFailed("callback.code_refused") from error
+        handle = presented_session(request, self._cookies).handle
+        presented = None if handle is None else self._sessions.store_key(handle)
+        previous = {key for key in (transaction.previous_session, presented) if key is not None}
+        try:
+            return await self._sessions.start(self._record(login), previous=previous)
+        except GatewayError as error:
+            tokens = login.tokens
+            self._provider.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)
+            if isinstance(error, SessionEnded | SessionExpired):
+                raise LoginFailed(f"callback.{error.reason}") from error
+            raise
+
+    def _record(self, login: Login) -> SessionRecord:
+        return record_from_login(login, now=self._clock(), max_lifetime=self._sessions.max_lifetime)
+
+    async def _stray(self, request: Request, reason: str, return_to: str, set_cookies: tuple[str, ...]) -> Response:
+        self._on_login("stray")
+        return await self._resume.after_callback(request, LoginFailed(reason), parse_return_to(return_to), set_cookies)
+
+    def _postponed(self, error: GatewayError) -> Refusal:
+        """Return the answer to what a reload may mend: the state is unused and its cookie stays."""
+        self._on_login("unavailable")
+        return Refusal(error, ErrorPage(lines=("Please reload this page to try again.",)))
+
+    def _failed(self, error: GatewayError, transaction: Transaction) -> Refusal:
+        """Return the answer to what only a new login can mend."""
+        match error:
+            case ProviderRefusal():
+                outcome, lines = "refused", (error.explanation,)
+            case LoginFailed():
+                outcome, lines = "failed", ("The identity provider's answer could not be accepted.",)
+            case _:
+                outcome, lines = "unavailable", ("Please sign in again in a moment.",)
+        self._on_login(outcome)
+        return Refusal(error, _page(transaction.return_to, *lines), self._pending.clear(transaction.state))
+
+
+def _page(return_to: str, *lines: str) -> ErrorPage:
+    return ErrorPage(lines=lines, links=((login_link(return_to), "Sign in again"), START_PAGE))

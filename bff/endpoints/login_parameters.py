@@ -1,0 +1,64 @@
+"""What a link or form may ask of a login: where to return to, and parameters the operator lets through."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from bff.errors import BadRequest
+from bff.oauth.authorization import parse_max_age
+from bff.oauth.query import MalformedQuery, parse_parameters
+from bff.oauth.return_to import ReturnPath, parse_return_to
+
+MAX_SIZE: Final = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LoginParameters:
+    """A login as it was asked for; `extra` are the parameters to pass on, `max_age` is in seconds."""
+
+    return_to: ReturnPath
+    extra: dict[str, str]
+    max_age: int | None
+    acr_values: str | None
+
+
+class LoginParametersReader:
+    """Reads the parameters of the login endpoint; `allowed` are the names that are passed on."""
+
+    def __init__(self, *, issuer: str, origin: str, allowed: Collection[str]) -> None:
+        self._issuer = issuer
+        self._origin = origin
+        self._allowed = frozenset(allowed)
+
+    def read(self, encoded: bytes, *, is_initiation: bool) -> LoginParameters:
+        """Return what is asked for; everything not named here is ignored.
+
+        With `iss` it is a login that a third party initiates (OpenID Connect Core 1.0 section 4), which
+        `is_initiation` requires. Raises `BadRequest` for what is malformed, for a parameter sent twice, and for an
+        `iss` that is not our provider.
+        """
+        try:
+            parameters = parse_parameters(encoded, max_size=MAX_SIZE)
+        except MalformedQuery:
+            raise BadRequest("login.malformed") from None
+        issuer = parameters.get("iss")
+        if issuer is None and is_initiation:
+            raise BadRequest("login.issuer_missing")
+        if issuer is not None and issuer != self._issuer:
+            raise BadRequest("login.issuer")
+        target = parameters.get("return_to") if issuer is None else self._path(parameters.get("target_link_uri"))
+        extra = {name: value for name, value in parameters.items() if name in self._allowed and value}
+        return LoginParameters(
+            return_to=parse_return_to(target),
+            extra=extra,
+            max_age=parse_max_age(extra["max_age"]) if "max_age" in extra else None,
+            acr_values=extra.get("acr_values"),
+        )
+
+    def _path(self, target_link_uri: str | None) -> str | None:
+        """Return the path of a URL of our origin; anything else is left for `parse_return_to` to judge."""
+        if target_link_uri is None or not target_link_uri.startswith(self._origin):
+            return target_link_uri
+        return target_link_uri[len(self._origin) :] or "/"

@@ -1,0 +1,61 @@
+"""`/bff/logout`: the session ends here first, then at the provider."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from bff.asgi.answers import json_answer, redirection, with_cookies
+from bff.asgi.request import Request
+from bff.endpoints.pending_logins import PendingLogins
+from bff.endpoints.presented_session import presented_session
+from bff.errors import SessionEnded, SessionExpired
+from bff.provider import Provider
+from bff.session.cookies import SessionCookies
+from bff.sessions import Sessions
+
+
+class LogoutEndpoint:
+    """Ends the presented session, if there is one, and says where the browser goes to end it at the provider."""
+
+    def __init__(
+        self,
+        *,
+        provider: Provider,
+        sessions: Sessions,
+        pending: PendingLogins,
+        cookies: SessionCookies,
+        post_logout_path: str,
+    ) -> None:
+        self._provider = provider
+        self._sessions = sessions
+        self._pending = pending
+        self._cookies = cookies
+        self._post_logout_path = post_logout_path
+
+    async def end(self, request: Request) -> Response:
+        """Answer with the URL to go to: as JSON, or as a redirection for a form (RP-Initiated Logout 1.0).
+
+        Raises `StoreUnavailable`, and then nobody is logged out and the cookies stay.
+        """
+        handle = presented_session(request, self._cookies).handle
+        url = self._post_logout_path if handle is None else await self._end(handle)
+        accept = (request.single(b"accept") or b"").lower()
+        if request.is_navigation and b"application/json" not in accept:
+            answer = redirection(url)
+        else:
+            answer = json_answer({"logout_url": url})
+        return with_cookies(answer, (self._cookies.clear_session(), *self._pending.clear_all(request)))
+
+    async def _end(self, handle: bytes) -> str:
+        try:
+            session = await self._sessions.resume(handle)
+        except SessionEnded:
+            return self._post_logout_path
+        except SessionExpired:
+            # Past its limit it may still be in the store.
+            await self._sessions.end(self._sessions.store_key(handle), "logout")
+            return self._post_logout_path
+        await self._sessions.end(session.key, "logout")
+        record = session.record
+        self._provider.revoke_later(refresh_token=record.refresh_token, access_token=record.access_token.value)
+        return self._provider.end_session_url(record) or self._post_logout_path
