@@ -33,9 +33,13 @@ _DIGESTS = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class IdToken:
-    """A valid ID token: the text itself, and what it says; times are seconds since the epoch."""
+    """A valid ID token: the text itself, and what it says; times are seconds since the epoch.
+
+    `algorithm` is how the provider signs for this client, so its logout tokens must be signed the same way.
+    """
 
     token: str
+    algorithm: str
     issuer: str
     subject: str
     sid: str | None
@@ -124,6 +128,7 @@ def _parse(token: str, verified: VerifiedToken, now: float, access_token: str | 
         raise InvalidToken(f"{_KIND}.acr")
     return IdToken(
         token=token,
+        algorithm=verified.algorithm,
         issuer=claims["iss"],
         subject=subject,
         sid=identifier_claim(claims, "sid", _KIND),

@@ -7,7 +7,7 @@ import functools
 import json
 from typing import Any
 
-from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 ISSUER = "https://provider.example"
@@ -39,7 +39,9 @@ def key_for(algorithm: str) -> PrivateKey:
             return ECKey.generate_key("P-384")
         case "ES512":
             return ECKey.generate_key("P-521")
-        case "EdDSA" | "Ed25519":
+        case "Ed25519":
+            return key_for("EdDSA")
+        case "EdDSA":
             return OKPKey.generate_key("Ed25519")
     return rsa_key()
 
@@ -64,7 +66,7 @@ def sign(
     payload: Any,
     *,
     algorithm: str = "RS256",
-    key: PrivateKey | OctKey | None = None,
+    key: PrivateKey | None = None,
     header: dict[str, Any] | bytes | None = None,
     **header_members: Any,
 ) -> str:
