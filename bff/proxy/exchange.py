@@ -21,6 +21,7 @@ from bff.errors import BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnav
 from bff.http.answer_head import AnswerHead
 from bff.http.upstream_head import upstream_head
 from bff.proxy.admission import Admission
+from bff.proxy.request_body import RequestBody
 
 if TYPE_CHECKING:
     from bff.proxy.back import Back
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from bff.session.record import AccessToken
 
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
-_MOST_HELD = 64 * 1024
 _STALL_LIMIT = 60.0
 _CLIENT_CLOSED_REQUEST = 499
 
@@ -58,11 +58,8 @@ class Exchange:
         "_context",
         "_deadline",
         "_front",
-        "_held",
-        "_held_size",
         "_moved_at",
         "_out",
-        "_received",
         "_request",
         "_request_head",
         "_route",
@@ -70,8 +67,8 @@ class Exchange:
         "_sent_at",
         "_status",
         "_was_retried",
+        "body",
         "closes_front",
-        "is_request_complete",
         "state",
         "to_head_request",
     )
@@ -83,15 +80,12 @@ class Exchange:
         self._request = request
         self.state = State.ADMITTING
         self.closes_front = not request.keep_alive
-        self.is_request_complete = request.head.content_length in (None, 0) and not request.head.is_chunked
+        self.body = RequestBody(request.head, route.max_body)
         self.to_head_request = request.method == b"HEAD"
         self._admission: Admission | None = None
         self._connecting: asyncio.Task[Back] | None = None
         self._back: Back | None = None
         self._request_head = b""
-        self._held: list[bytes] = []
-        self._held_size = 0
-        self._received = 0
         self._out: list[bytes] = []
         self._status = 0
         self._sent = 0
@@ -122,7 +116,7 @@ class Exchange:
             target,
             head,
             host_line=route.host_line,
-            forwarded=self._front.forwarded_fields(head),
+            forwarded=self._front.browser.forwarded_fields(head),
             request_id=request.request_id,
             access_token=None if token is None else token.value,
         )
@@ -160,15 +154,12 @@ class Exchange:
         back.start(self)
         if self._front.is_write_paused:
             back.transport.pause_reading()
-        if self._held:
-            held, self._held = self._held, []
-            back.transport.write(b"".join((self._request_head, *held)))
-        else:
-            back.transport.write(self._request_head)
-            if not self.is_request_complete and self._request.head.single(b"expect") is not None:
+        self.body.send_on(back, self._request_head)
+        if not self.body.is_complete:
+            if self.body.received == 0 and self._request.head.single(b"expect") is not None:
                 self._front.write_continue()
-        if not self.is_request_complete and not back.is_write_paused:
-            self._front.resume_request_body()
+            if not back.is_write_paused:
+                self._front.resume_request_body()
 
     # The request's body, from the front.
 
@@ -176,39 +167,28 @@ class Exchange:
         """Pass a piece of the request's body on, or hold it until there is somewhere to send it."""
         if self.state is State.ENDED:
             return
-        self._received += len(data)
-        if self._received > self._route.max_body:
-            self.refused(BodyTooLarge("body.received"))
-            return
         self._moved_at = now = self._context.now
         self._deadline = now + self._route.timeout
-        framed = b"%x\r\n%b\r\n" % (len(data), data) if self._request.head.is_chunked else data
-        if self._back is not None:
-            self._back.transport.write(framed)
-        else:
-            self._held.append(framed)
-            self._held_size += len(framed)
-            if self._held_size > _MOST_HELD:
+        try:
+            if not self.body.add(data):
                 self._front.pause_request_body()
+        except BodyTooLarge as error:
+            self.refused(error)
 
     def request_complete(self) -> None:
         """Take note that the request has ended."""
-        self.is_request_complete = True
-        if self._request.head.is_chunked and self.state is not State.ENDED:
-            if self._back is not None:
-                self._back.transport.write(b"0\r\n\r\n")
-            else:
-                self._held.append(b"0\r\n\r\n")
+        if self.state is not State.ENDED:
+            self.body.end()
 
     def pause_request(self) -> None:
         """The upstream does not keep up with the request's body."""
-        if not self.is_request_complete:
+        if not self.body.is_complete:
             self._front.pause_request_body()
 
     def resume_request(self) -> None:
         """The upstream keeps up again."""
         self._moved_at = self._context.now
-        if not self.is_request_complete:
+        if not self.body.is_complete:
             self._front.resume_request_body()
 
     # The answer, from the back.
@@ -230,7 +210,7 @@ class Exchange:
         self._chunks_answer = is_length_unknown and request.is_http_11
         # HTTP/1.0 knows an unknown length only as the end of the connection. And where the upstream answers before it
         # has read the request, what is left of it will be read and thrown away.
-        if (is_length_unknown and not request.is_http_11) or not self.is_request_complete:
+        if (is_length_unknown and not request.is_http_11) or not self.body.is_complete:
             self.closes_front = True
         self._out.append(
             head.framed(chunks=self._chunks_answer, closes=self.closes_front, request_id=request.request_id)
@@ -257,7 +237,7 @@ class Exchange:
         back, self._back = self._back, None
         self.answer_flush()
         if back is not None:
-            if self.is_request_complete:
+            if self.body.is_complete:
                 self._context.pool.give(self._route.origin, back)
             else:
                 back.abandon()
@@ -267,15 +247,12 @@ class Exchange:
         """The upstream's connection broke, or what it said cannot be an answer."""
         back, self._back = self._back, None
         is_stale = back is not None and back.served > 0 and not back.has_answered and self.state is State.WAITING
-        if is_stale and self._is_repeatable():
+        is_repeatable = self._request.method in _IDEMPOTENT and self.body.is_absent and not self._was_retried
+        if is_stale and is_repeatable:
             self._was_retried = True
             self._connect()
         else:
             self.refused(UpstreamUnavailable(reason))
-
-    def _is_repeatable(self) -> bool:
-        has_body = self._received > 0 or self._request.head.is_chunked or not self.is_request_complete
-        return self._request.method in _IDEMPOTENT and not has_body and not self._was_retried
 
     # Back-pressure from the browser, deadlines, and ends.
 
@@ -318,17 +295,10 @@ class Exchange:
         if self.state >= State.ANSWERING:
             self.abort(error.code)
             return
-        self.closes_front = self.closes_front or not self._is_remainder_small()
+        self.closes_front = self.closes_front or not self.body.is_worth_reading
         self._status = error.status
         self._sent = self._front.write_refusal(error, self._request, closes=self.closes_front)
         self._end(error.code)
-
-    def _is_remainder_small(self) -> bool:
-        """Whether what the browser may still send of the request is worth reading, to keep its connection."""
-        head = self._request.head
-        if self.is_request_complete:
-            return True
-        return head.content_length is not None and head.content_length <= _MOST_HELD and not head.all(b"expect")
 
     def _end(self, code: str | None) -> None:
         if self.state is State.ENDED:
@@ -343,7 +313,7 @@ class Exchange:
         back, self._back = self._back, None
         if back is not None:
             back.abandon()
-        self._held.clear()
+        self.body.drop()
         self._report(code)
         self._front.exchange_ended(self)
 
@@ -360,6 +330,6 @@ class Exchange:
             self._sent,
             seconds * 1000,
             (self._answered_at - self._sent_at) * 1000 if self._answered_at else None,
-            self._front.client_name,
+            self._front.browser.name,
             code,
         )

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 from uvicorn.config import Config
@@ -22,8 +22,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from bff.errors import BadRequest, GatewayError, HeadersTooLarge
-from bff.http.forwarded import client_address, forwarded_fields
 from bff.http.request_head import RequestHead
+from bff.proxy.client import Client
 from bff.proxy.exchange import Exchange
 from bff.proxy.incoming import HEAD_LIMIT, Incoming, asgi_scope, check_host, judge
 from bff.proxy.refusal import refusal
@@ -52,7 +52,7 @@ class Front(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.context = context
-        self.client_name = "-"
+        self.browser = cast("Client", None)
         self.is_write_paused = False
         self._exchange: Exchange | None = None
         self._waiting: deque[Incoming] = deque()
@@ -61,17 +61,15 @@ class Front(HttpToolsProtocol):
         self._is_lingering = False
         self._closes = False
         self._quiet_until = 0.0
-        self._forwarded = b""
 
     # What the event loop says.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # a transport of a stream is both
         context = self.context
         context.fronts.add(self)
         self._quiet_until = context.now + HEAD_DEADLINE
-        self.client_name = self.client[0] if self.client else "-"
-        self._forwarded = self._forwarded_fields(self.client_name)
+        self.browser = Client(context, self.client[0] if self.client else "-")
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.context.fronts.discard(self)
@@ -226,20 +224,6 @@ class Front(HttpToolsProtocol):
 
     # What an exchange asks for.
 
-    def forwarded_fields(self, head: RequestHead) -> bytes:
-        """Return the header lines that tell the upstream who the client is."""
-        if self.context.trusted_proxies:
-            peer = self.client[0] if self.client else "-"
-            client = client_address(peer, head.all(b"x-forwarded-for"), self.context.trusted_proxies)
-            if client != self.client_name:
-                self.client_name = client
-                self._forwarded = self._forwarded_fields(client)
-        return self._forwarded
-
-    def _forwarded_fields(self, client: str) -> bytes:
-        public_url = self.context.public_url
-        return forwarded_fields(client, public_host=public_url.host, scheme=public_url.scheme)
-
     def pause_request_body(self) -> None:
         """Read no more of the request until told to."""
         self.flow.pause_reading()
@@ -270,7 +254,7 @@ class Front(HttpToolsProtocol):
 
     def waits_for_browser(self, exchange: Exchange) -> bool:
         """Whether it is the browser that the exchange waits for: to read, or to send on."""
-        return self.is_write_paused or not (exchange.is_request_complete or self.flow.read_paused)
+        return self.is_write_paused or not (exchange.body.is_complete or self.flow.read_paused)
 
     def exchange_ended(self, exchange: Exchange) -> None:
         """Go on to the next request, or close."""
@@ -279,7 +263,7 @@ class Front(HttpToolsProtocol):
         self._exchange = None
         self.server_state.total_requests += 1
         if exchange.closes_front or self._closes:
-            self._close_gently(is_request_complete=exchange.is_request_complete)
+            self._close_gently(is_request_complete=exchange.body.is_complete)
         else:
             self._go_on()
 
@@ -342,7 +326,7 @@ class Front(HttpToolsProtocol):
         head, body = refusal(error, None, closes=True, request_id=request_id, date=self._date())
         self.transport.write(head + body)
         context.access_log.write(
-            request_id, "-", "-", b"-", error.status, len(body), 0.0, None, self.client_name, error.code
+            request_id, "-", "-", b"-", error.status, len(body), 0.0, None, self.browser.name, error.code
         )
         self._close_gently(is_request_complete=False)
 

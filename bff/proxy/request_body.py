@@ -1,0 +1,88 @@
+"""The body of a request on its way up: counted, framed as it came, held until there is a connection to send it on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bff.errors import BodyTooLarge
+
+if TYPE_CHECKING:
+    from bff.http.request_head import RequestHead
+    from bff.proxy.back import Back
+
+HOLD_LIMIT = 64 * 1024
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+class RequestBody:
+    """What was received of a body and what has become of it; `limit` is in bytes."""
+
+    __slots__ = (
+        "_back",
+        "_held",
+        "_held_size",
+        "_is_chunked",
+        "_is_small",
+        "_limit",
+        "is_complete",
+        "received",
+    )
+
+    def __init__(self, head: RequestHead, limit: int) -> None:
+        self.is_complete = head.content_length in (None, 0) and not head.is_chunked
+        self.received = 0
+        self._is_chunked = head.is_chunked
+        self._is_small = (
+            head.content_length is not None and head.content_length <= HOLD_LIMIT and not head.all(b"expect")
+        )
+        self._limit = limit
+        self._back: Back | None = None
+        self._held: list[bytes] = []
+        self._held_size = 0
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the request has no body at all."""
+        return self.is_complete and self.received == 0 and not self._is_chunked
+
+    @property
+    def is_worth_reading(self) -> bool:
+        """Whether what may still come is so little that reading it is better than losing the connection."""
+        return self.is_complete or self._is_small
+
+    def add(self, data: bytes) -> bool:
+        """Send or hold a piece; return False when no more should be read until `send_on`. Raises `BodyTooLarge`."""
+        self.received += len(data)
+        if self.received > self._limit:
+            raise BodyTooLarge("body.received")
+        self._pass(b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data)
+        return self._held_size <= HOLD_LIMIT
+
+    def end(self) -> None:
+        """Take note that the request has ended."""
+        self.is_complete = True
+        if self._is_chunked:
+            self._pass(_LAST_CHUNK)
+
+    def _pass(self, framed: bytes) -> None:
+        if self._back is not None:
+            self._back.transport.write(framed)
+        else:
+            self._held.append(framed)
+            self._held_size += len(framed)
+
+    def send_on(self, back: Back, request_head: bytes) -> None:
+        """Write the request's head with what is held, and all that follows as it comes."""
+        if self.is_complete:
+            # Nothing follows, and nothing is let go of: a request without a body may have to be sent once more.
+            back.transport.write(b"".join((request_head, *self._held)) if self._held else request_head)
+            return
+        self._back = back
+        held, self._held, self._held_size = self._held, [], 0
+        back.transport.write(b"".join((request_head, *held)) if held else request_head)
+
+    def drop(self) -> None:
+        """Let go of the connection and of what is held."""
+        self._back = None
+        self._held = []
+        self._held_size = 0
