@@ -1,4 +1,4 @@
-"""A document of the provider, kept: one fetch for all who ask, refreshed in the background, rather stale than absent."""
+"""A document of the provider, kept: one fetch for all who ask, refreshed in the background, rather old than absent."""
 
 from __future__ import annotations
 
