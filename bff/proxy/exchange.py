@@ -21,6 +21,7 @@ from bff.errors import BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnav
 from bff.http.answer_head import AnswerHead
 from bff.http.upstream_head import upstream_head
 from bff.proxy.admission import Admission
+from bff.proxy.report import report
 from bff.proxy.request_body import RequestBody
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 _STALL_LIMIT = 60.0
-_CLIENT_CLOSED_REQUEST = 499
 
 
 class State(IntEnum):
@@ -314,22 +314,15 @@ class Exchange:
         if back is not None:
             back.abandon()
         self.body.drop()
-        self._report(code)
-        self._front.exchange_ended(self)
-
-    def _report(self, code: str | None) -> None:
-        request, status = self._request, self._status or _CLIENT_CLOSED_REQUEST
-        seconds = self._front.loop.time() - request.started_at
-        self._route.meter.observe(status, seconds)
-        self._context.access_log.write(
-            request.request_id,
-            self._route.prefix,
-            request.method.decode("ascii"),
-            request.path,
-            status,
-            self._sent,
-            seconds * 1000,
-            (self._answered_at - self._sent_at) * 1000 if self._answered_at else None,
-            self._front.browser.name,
-            code,
+        report(
+            self._context,
+            self._route,
+            self._request,
+            client=self._front.browser.name,
+            status=self._status,
+            sent=self._sent,
+            ended_at=self._front.loop.time(),
+            upstream_seconds=self._answered_at - self._sent_at if self._answered_at else None,
+            code=code,
         )
+        self._front.exchange_ended(self)

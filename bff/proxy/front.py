@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from bff.errors import BadRequest, GatewayError, HeadersTooLarge
 from bff.http.request_head import RequestHead
+from bff.proxy.asgi_cycle import add_body, asgi_cycle, end_body
 from bff.proxy.client import Client
 from bff.proxy.exchange import Exchange
-from bff.proxy.incoming import HEAD_LIMIT, Incoming, asgi_scope, check_host, judge
+from bff.proxy.incoming import HEAD_LIMIT, Incoming, check_host, judge
 from bff.proxy.refusal import refusal
 from bff.proxy.request import Request
 
@@ -153,7 +153,7 @@ class Front(HttpToolsProtocol):
         elif self._exchange is not None:
             self._exchange.request_body(body)
         elif self.cycle is not None and not self.cycle.response_complete:
-            self._cycle_body(body)
+            add_body(self.cycle, body)
 
     def on_message_complete(self) -> None:
         if self._waiting:
@@ -161,8 +161,7 @@ class Front(HttpToolsProtocol):
         elif self._exchange is not None:
             self._exchange.request_complete()
         elif self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.more_body = False
-            self.cycle.message_event.set()
+            end_body(self.cycle)
         self._head_size = 0
 
     # From a head to whoever answers it.
@@ -179,7 +178,10 @@ class Front(HttpToolsProtocol):
             route = self.context.routes.match(path)
             if route is None:
                 check_host([value for name, value in incoming.fields if name.lower() == b"host"], path, public_hostname)
-                self._start_cycle(incoming, path, query)
+                self.cycle = cycle = asgi_cycle(
+                    self, incoming, path, query, keep_alive=incoming.keep_alive and not self._closes
+                )
+                self._start_asgi_task(cycle, self.app)
                 return
             head = RequestHead(incoming.fields)
             check_host(head.all(b"host"), path, public_hostname)
@@ -198,29 +200,6 @@ class Front(HttpToolsProtocol):
         )
         self._exchange = exchange = Exchange(self.context, self, route, request)
         exchange.begin()
-
-    def _start_cycle(self, incoming: Incoming, path: bytes, query: bytes | None) -> None:
-        self.scope = asgi_scope(self, incoming, path, query)
-        self.cycle = RequestResponseCycle(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=(b"expect", b"100-continue") in self.scope["headers"],
-            keep_alive=incoming.keep_alive and not self._closes,
-            on_response=self.on_response_complete,
-        )
-        self._start_asgi_task(self.cycle, self.app)
-
-    def _cycle_body(self, body: bytes) -> None:
-        self.cycle.body += body
-        if len(self.cycle.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
-        self.cycle.message_event.set()
 
     # What an exchange asks for.
 

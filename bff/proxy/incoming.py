@@ -1,17 +1,10 @@
-"""A request as the parser delivers it, the limits its head must keep to, and what it looks like to ASGI."""
+"""A request as the parser delivers it, and the limits its head must keep to."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from bff.errors import BadRequest, HeadersTooLarge
 from bff.http.hosts import names_us, parse_host
 from bff.http.targets import split_target
-
-if TYPE_CHECKING:
-    from uvicorn._types import HTTPScope
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_LIMIT = 32 * 1024
 FIELD_LIMIT = 100
@@ -75,23 +68,3 @@ def check_host(values: list[bytes], path: bytes, public_hostname: str) -> None:
         raise BadRequest("host.malformed")
     if path not in _ANY_HOST and not names_us(host, public_hostname):
         raise BadRequest("host.foreign")
-
-
-def asgi_scope(protocol: HttpToolsProtocol, incoming: Incoming, path: bytes, query: bytes | None) -> HTTPScope:
-    """Return the ASGI connection scope of the request."""
-    return {
-        "type": "http",
-        "asgi": {"version": protocol.asgi_version, "spec_version": "2.3"},
-        "http_version": incoming.version,
-        "server": protocol.server,
-        "client": protocol.client,
-        "scheme": protocol.scheme or "http",
-        "method": incoming.method.decode("ascii"),
-        "root_path": "",
-        "path": unquote(path.decode("ascii")),
-        "raw_path": path,
-        "query_string": query or b"",
-        "headers": [(name.lower(), value) for name, value in incoming.fields],
-        "state": protocol.app_state.copy(),
-        "extensions": {},
-    }
