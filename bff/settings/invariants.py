@@ -1,0 +1,81 @@
+"""What must hold between values that are each acceptable by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from bff.settings.fault import Faults
+from bff.settings.route import Route
+from bff.settings.urls import is_loopback
+
+_WILDCARD_ADDRESSES: Final = ("0.0.0.0", "::")  # noqa: S104 -- compared, not bound
+
+
+def check_values(values: Mapping[str, Any], broken: frozenset[str], faults: Faults) -> None:
+    """Add the contradictions between variables; those in `broken` are at fault already and are not judged again."""
+    _check_client(values, broken, faults)
+    _check_sessions(values, broken, faults)
+    if "BFF_UPSTREAM_URL" not in values and "BFF_UPSTREAM_URL" not in broken and values.get("BFF_API_PREFIX") != "/api":
+        faults.add("BFF_API_PREFIX", "means nothing without BFF_UPSTREAM_URL", "Set BFF_UPSTREAM_URL, or remove it")
+    metrics_port = values.get("BFF_METRICS_PORT")
+    if metrics_port is not None:
+        if metrics_port == values.get("BFF_PORT"):
+            faults.add("BFF_METRICS_PORT", "must differ from BFF_PORT", "Choose another port")
+        if values.get("BFF_WORKERS", 1) > 1:
+            faults.add(
+                "BFF_METRICS_PORT",
+                "counts one process and would hide the others of BFF_WORKERS",
+                "Run one worker per container and several containers, or set BFF_METRICS_PORT=off",
+            )
+
+
+def check_routes(routes: tuple[Route, ...], values: Mapping[str, Any], faults: Faults) -> None:
+    """Add the contradictions between routes and other variables."""
+    cookie = values.get("BFF_COOKIE_NAME", "bff").lower()
+    host, port = values.get("BFF_HOST", ""), values.get("BFF_PORT")
+    for route in routes:
+        where = f"route {route.prefix}"
+        for name in route.set_cookie:
+            bare = name.lower().removeprefix("__host-http-")
+            if bare == cookie or bare.startswith(f"{cookie}-login-"):
+                faults.add(where, "set_cookie must not let an upstream set the gateway's own cookie", "Remove the name")
+        is_here = is_loopback(host) or host in _WILDCARD_ADDRESSES
+        if is_here and is_loopback(route.upstream.hostname) and route.upstream.port == port:
+            faults.add(where, "has the gateway itself as its upstream", "Check the port of the upstream and BFF_PORT")
+
+
+def _check_client(values: Mapping[str, Any], broken: frozenset[str], faults: Faults) -> None:
+    method = values.get("BFF_CLIENT_AUTH")
+    needed = {
+        "client_secret_basic": "BFF_CLIENT_SECRET",
+        "client_secret_post": "BFF_CLIENT_SECRET",
+        "private_key_jwt": "BFF_CLIENT_KEY",
+    }.get(method or "")
+    if needed is not None and needed not in values and needed not in broken:
+        faults.add(
+            needed,
+            f"is required by BFF_CLIENT_AUTH={method}",
+            f"Set it, or its path in {needed}_FILE, or another method",
+        )
+
+
+def _check_sessions(values: Mapping[str, Any], broken: frozenset[str], faults: Faults) -> None:
+    idle, longest = values.get("BFF_SESSION_IDLE"), values.get("BFF_SESSION_MAX")
+    if idle is not None and longest is not None and idle > longest:
+        faults.add("BFF_SESSION_IDLE", "must not be longer than BFF_SESSION_MAX", "Lower it, or raise BFF_SESSION_MAX")
+    if "BFF_REDIS_URL" in broken:
+        return
+    if "BFF_REDIS_URL" in values:
+        if "BFF_SECRET_KEYS" not in values and "BFF_SECRET_KEYS" not in broken:
+            faults.add(
+                "BFF_SECRET_KEYS",
+                "is required with BFF_REDIS_URL: all instances and restarts must open the same sessions",
+                "Make a key with: bff keygen",
+            )
+    elif values.get("BFF_WORKERS", 1) > 1:
+        faults.add(
+            "BFF_WORKERS",
+            "must be 1 without BFF_REDIS_URL: processes cannot share sessions in memory",
+            "Set BFF_REDIS_URL",
+        )

@@ -1,0 +1,137 @@
+"""Reading the environment: every fault is found before any is reported, and none quotes a value."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from bff.errors import SettingsInvalid
+from bff.settings.credentials import check_certificates
+from bff.settings.fault import Faults, Unacceptable, near_miss, shown_name
+from bff.settings.invariants import check_routes, check_values
+from bff.settings.routes import all_routes, parse_toml
+from bff.settings.secret import Secret
+from bff.settings.settings import Settings
+from bff.settings.variables import VARIABLES, Variable
+
+PREFIX: Final = "BFF_"
+ROUTE_VARIABLES: Final = ("BFF_UPSTREAM_URL", "BFF_API_PREFIX", "BFF_ROUTES_FILE", "BFF_ROUTES")
+FILE_VARIABLES: Final = {f"{variable.name}_FILE": variable for variable in VARIABLES if variable.secret}
+
+ReadFile = Callable[[Path], bytes]
+
+_BY_NAME: Final = {variable.name: variable for variable in VARIABLES}
+# Kubernetes tells every container of each Service called bff or bff-...: nobody has set these.
+_SERVICE_LINK = re.compile(
+    r"BFF(?:_[A-Z0-9_]+)?_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_PROTO|_PORT|_ADDR)?)"
+)
+_SERVICE_LINK_PORT = re.compile(r"(?:tcp|udp|sctp)://[0-9A-Fa-f.:\[\]]+:[0-9]+")
+
+
+def load_settings(
+    environ: Mapping[str, str],
+    *,
+    read_file: ReadFile = Path.read_bytes,
+    new_key: Callable[[], str] = lambda: secrets.token_urlsafe(48),
+) -> Settings:
+    """Return the settings that the environment describes.
+
+    An empty variable counts as unset. `read_file` reads the files that variables name; `new_key` makes the key of a
+    gateway that keeps its sessions in memory and was given none. Raises `SettingsInvalid` with all faults.
+    """
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
+    given = {name: value for name, value in given.items() if not _is_service_link(name, value)}
+    faults = Faults()
+    _check_names(given, faults)
+    values: dict[str, Any] = {}
+    broken: set[str] = set()
+    for variable in VARIABLES:
+        try:
+            text = _text_of(variable, given, read_file)
+            if text is not None:
+                values[variable.name] = variable.parse(text)
+            elif variable.required:
+                raise Unacceptable("is required", variable.meaning.rstrip("."))
+        except Unacceptable as fault:
+            broken.add(variable.name)
+            faults.add_unacceptable(variable.name, fault)
+    for name, found in _check_files(values, read_file):
+        broken.add(name)
+        faults.add_unacceptable(name, found)
+    check_values(values, frozenset(broken), faults)
+    routes = all_routes(values, faults)
+    check_routes(routes, values, faults)
+    if faults.lines:
+        raise SettingsInvalid(faults.lines)
+    if not values.get("BFF_SECRET_KEYS"):
+        values["BFF_SECRET_KEYS"] = (Secret(new_key()),)
+    attributes: dict[str, Any] = {v.attribute: values.get(v.name) for v in VARIABLES if v.name not in ROUTE_VARIABLES}
+    return Settings(routes=routes, **attributes)
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    if name.endswith("_PORT") and _SERVICE_LINK_PORT.fullmatch(value):
+        return True
+    return name not in _BY_NAME and _SERVICE_LINK.fullmatch(name) is not None
+
+
+def _check_names(given: Mapping[str, str], faults: Faults) -> None:
+    known = (*_BY_NAME, *FILE_VARIABLES)
+    for name in sorted(set(given) - set(known)):
+        bare = name.removesuffix("_FILE")
+        if bare in _BY_NAME:
+            faults.add(name, "is not a variable: only secrets can be given as files", f"Set {bare} instead")
+            continue
+        meant = near_miss(name, known)
+        cure = f"Did you mean {meant}?" if meant else "Remove it; docs/configuration.md lists all variables"
+        faults.add(shown_name(name), "is not a variable of the gateway", cure)
+
+
+def _text_of(variable: Variable, given: Mapping[str, str], read_file: ReadFile) -> str | None:
+    """Return a variable's text: its own, its file's or its default; raises `Unacceptable`."""
+    text = given.get(variable.name)
+    path = given.get(f"{variable.name}_FILE") if variable.secret else None
+    if path is None:
+        return variable.default if text is None else text
+    if text is not None:
+        raise Unacceptable(f"is set twice, here and in {variable.name}_FILE", "Remove one of the two")
+    text = _read_text(Path(path), read_file, f"{variable.name}_FILE").rstrip("\r\n")
+    if not text:
+        raise Unacceptable(f"{variable.name}_FILE names an empty file", "Write the secret into it")
+    return text
+
+
+def _read_text(path: Path, read_file: ReadFile, name: str) -> str:
+    try:
+        return read_file(path).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
+        raise Unacceptable(
+            f"{name} names a file that cannot be read ({reason.lower()})", "Check the path and its permissions"
+        ) from None
+
+
+def _check_files(values: dict[str, Any], read_file: ReadFile) -> Iterator[tuple[str, Unacceptable]]:
+    """Read the files that are not secrets; the routes' file is replaced by its tables."""
+    for name, check in (("BFF_CA_FILE", check_certificates), ("BFF_ROUTES_FILE", parse_toml)):
+        if name in values:
+            try:
+                content = check(
+                    _read_text(values.pop(name) if name == "BFF_ROUTES_FILE" else values[name], read_file, "it")
+                )
+            except Unacceptable as fault:
+                yield name, fault
+            else:
+                if content is not None:
+                    values[name] = content
+    if "BFF_STATIC_DIR" in values:
+        try:
+            read_file(values["BFF_STATIC_DIR"] / "index.html")
+        except OSError:
+            yield (
+                "BFF_STATIC_DIR",
+                Unacceptable("must be a directory with a readable index.html", "Build the page, or check the path"),
+            )

@@ -1,0 +1,63 @@
+"""Values that speak of the provider: scopes, claims, the login endpoint's parameters."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from bff.settings.fault import Unacceptable
+from bff.settings.values import words
+
+# What only the gateway says to the provider, and what the login endpoint takes for itself.
+PROTECTED_PARAMETERS: Final = frozenset(
+    {
+        "audience", "authorization_details", "claims", "client_assertion", "client_assertion_type", "client_id",
+        "client_secret", "code", "code_challenge", "code_challenge_method", "dpop_jkt", "grant_type", "id_token_hint",
+        "iss", "nonce", "redirect_uri", "registration", "request", "request_uri", "resource", "response_mode",
+        "response_type", "return_to", "scope", "state", "target_link_uri",
+    }
+)  # fmt: skip
+
+_SCOPE = re.compile(r"[!#-\[\]-~]+")
+_PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_CLAIM = re.compile(r"[!#-\[\]-~]{1,256}")
+
+
+def scopes(text: str) -> tuple[str, ...]:
+    """Return the scopes to ask for (RFC 6749 section 3.3); raises `Unacceptable`."""
+    if "," in text:
+        # `openid,profile` would be one unknown scope, and a login without ID token.
+        raise Unacceptable("must be separated by spaces, not commas", "Write for example openid profile email")
+    found = words(text)
+    if not all(_SCOPE.fullmatch(scope) for scope in found):
+        raise Unacceptable("must be visible ASCII without quotes and backslashes", "Correct the names of the scopes")
+    if "openid" not in found and "openid" in (scope.lower() for scope in found):
+        raise Unacceptable("must have openid in lower case", "Write openid; without it there is no ID token")
+    return found
+
+
+def login_parameters(text: str) -> tuple[str, ...]:
+    """Return names of query parameters that the login endpoint passes on; raises `Unacceptable`."""
+    found = words(text)
+    if not all(_PARAMETER.fullmatch(name) for name in found):
+        raise Unacceptable("must be names made of letters, digits and _.-", "Correct the names")
+    protected = sorted(name for name in found if is_protected(name))
+    if protected:
+        raise Unacceptable(
+            f"must not contain {', '.join(protected)}: the gateway alone sets what the protocol relies on",
+            "Remove these names",
+        )
+    return found
+
+
+def is_protected(name: str) -> bool:
+    """Whether a parameter of the authorization request may never come from a link."""
+    return name.lower() in PROTECTED_PARAMETERS or name.lower().startswith("code_challenge")
+
+
+def claims(text: str) -> tuple[str, ...]:
+    """Return names of claims, which may be URIs; raises `Unacceptable`."""
+    found = words(text)
+    if not all(_CLAIM.fullmatch(claim) for claim in found):
+        raise Unacceptable("must be names of claims in visible ASCII", "Correct the names")
+    return found
