@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 
@@ -39,8 +38,6 @@ def parse_pushed_response(status: int, body: bytes, *, retry_after: str | None =
     request_uri, expires_in = answer.get("request_uri"), answer.get("expires_in")
     if not isinstance(request_uri, str) or not _REQUEST_URI.fullmatch(request_uri):
         raise InvalidProviderAnswer(f"{_KIND}.request_uri")
-    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
-        raise InvalidProviderAnswer(f"{_KIND}.expires_in")
-    if not math.isfinite(expires_in) or expires_in <= 0:
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float) or expires_in <= 0:
         raise InvalidProviderAnswer(f"{_KIND}.expires_in")
     return PushedRequest(request_uri, float(expires_in))

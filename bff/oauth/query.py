@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-_WELL_FORMED = re.compile(r"(?:[!-$&-~]|%[0-9A-Fa-f]{2})*", re.ASCII)
+_WELL_FORMED = re.compile(r"(?:[!$&-~]|%[0-9A-Fa-f]{2})*", re.ASCII)
 
 
 class MalformedQuery(ValueError):

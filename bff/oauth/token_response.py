@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
@@ -103,7 +102,7 @@ def _expires_in(value: Any) -> float | None:
         return None
     if isinstance(value, str) and _SECONDS.fullmatch(value):
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise InvalidProviderAnswer(f"{_KIND}.expires_in")
     return min(float(value), MAX_LIFETIME)
 
