@@ -1,12 +1,13 @@
 # make demo   the gateway, a dev provider, an API and a page, on this machine
 # make test   every test that can run here
 # make check  formatting, lint, types
+# make demo-check   the demo started, logged in to by a script, and stopped
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check lock clean
+.PHONY: demo demo-check test check lock clean
 
 $(VENV)/.installed: requirements-dev.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -17,6 +18,9 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m bff.demo
+
+demo-check: $(VENV)/.installed
+	@$(BIN)/python -m bff.demo --check
 
 test: $(VENV)/.installed
 	@$(BIN)/python -m pytest
