@@ -1,0 +1,154 @@
+"""What the gateway counts, and how Prometheus reads it.
+
+Every label has a closed list of values: a route's name, a status class, a word from this file. Counters are plain
+integers of one process; they become metrics only when they are read.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
+from typing import Final
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+DURATION_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper bounds of the duration histogram's buckets, in seconds."""
+
+LOGIN_OUTCOMES: Final = ("started", "succeeded", "refused", "failed", "unavailable")
+REFRESH_OUTCOMES: Final = ("refreshed", "adopted", "kept", "refused", "unavailable", "misconfigured", "lost")
+END_REASONS: Final = ("logout", "backchannel_logout", "grant_refused", "replaced")
+CROSS_ORIGIN_RULES: Final = ("fetch_metadata", "origin", "header")
+BACKCHANNEL_OUTCOMES: Final = ("accepted", "refused", "unavailable")
+STORE_OPERATIONS: Final = ("read", "write")
+OTHER: Final = "other"
+
+_STATUS_CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
+_UNBOUNDED: Final = ("+Inf",)
+
+
+class RouteMeter:
+    """Counts the calls of one route; `observe` is on the hot path and does nothing but add."""
+
+    __slots__ = ("_buckets", "_statuses", "_sum", "route")
+
+    def __init__(self, route: str) -> None:
+        self.route = route
+        self._statuses = [0] * 10
+        self._buckets = [0] * (len(DURATION_BOUNDS) + 1)
+        self._sum = 0.0
+
+    def observe(self, status: int, seconds: float) -> None:
+        """Count a finished call; a `status` that is none (0: nothing was answered) counts as `other`."""
+        self._statuses[status // 100 if 100 <= status < 600 else 0] += 1
+        self._buckets[bisect_left(DURATION_BOUNDS, seconds)] += 1
+        self._sum += seconds
+
+    def statuses(self) -> Iterator[tuple[str, int]]:
+        """Yield status classes and counts; `other` only if there were any."""
+        for position, status in enumerate(_STATUS_CLASSES, 1):
+            yield status, self._statuses[position]
+        if self._statuses[0]:
+            yield OTHER, self._statuses[0]
+
+    def durations(self) -> tuple[list[tuple[str, float]], float]:
+        """Return the cumulative buckets and the sum of seconds."""
+        bounds = (*map(str, DURATION_BOUNDS), *_UNBOUNDED)
+        return list(zip(bounds, accumulate(self._buckets), strict=True)), self._sum
+
+
+class Tally:
+    """A counter by one label with a closed list of values; anything else counts as `other`."""
+
+    def __init__(self, name: str, documentation: str, label: str, values: Iterable[str]) -> None:
+        self.name = name
+        self.documentation = documentation
+        self.label = label
+        self._counts = dict.fromkeys((*values, OTHER), 0)
+
+    def add(self, value: str, count: int = 1) -> None:
+        """Count."""
+        self._counts[value if value in self._counts else OTHER] += count
+
+    def count(self, value: str) -> int:
+        """Return how often `value` was counted."""
+        return self._counts[value]
+
+    def family(self) -> CounterMetricFamily:
+        """Return the metric; `other` only if there were any."""
+        family = CounterMetricFamily(self.name, self.documentation, labels=[self.label])
+        for value, count in self._counts.items():
+            if count or value != OTHER:
+                family.add_metric([value], count)
+        return family
+
+
+class Metrics(Collector):
+    """Everything one process counts; `open_exchanges` is asked whenever the metrics are read."""
+
+    def __init__(self, open_exchanges: Callable[[], int] = lambda: 0) -> None:
+        self.open_exchanges = open_exchanges
+        self.sessions_started = 0
+        self.logins = Tally("bff_logins", "Logins by outcome.", "outcome", LOGIN_OUTCOMES)
+        self.refreshes = Tally("bff_refreshes", "Token refreshes by outcome.", "outcome", REFRESH_OUTCOMES)
+        self.sessions_ended = Tally("bff_sessions_ended", "Sessions ended before their limits.", "reason", END_REASONS)
+        self.csrf_rejections = Tally(
+            "bff_csrf_rejections", "Requests refused as cross-origin.", "rule", CROSS_ORIGIN_RULES
+        )
+        self.backchannel_logouts = Tally(
+            "bff_backchannel_logouts", "Logouts sent by the provider.", "outcome", BACKCHANNEL_OUTCOMES
+        )
+        self.store_errors = Tally("bff_store_errors", "Failures of the session store.", "operation", STORE_OPERATIONS)
+        self._meters: dict[str, RouteMeter] = {}
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry.register(self)
+        ProcessCollector(registry=self.registry)
+
+    def meter(self, route: str) -> RouteMeter:
+        """Return the meter of a route, made on first use; `route` is a name from the configuration, never a path."""
+        meter = self._meters.get(route)
+        if meter is None:
+            meter = self._meters[route] = RouteMeter(route)
+        return meter
+
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request that the gateway itself answered; `route` is an endpoint's name."""
+        self.meter(route).observe(status, seconds)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all metrics as they are now."""
+        requests = CounterMetricFamily("bff_requests", "Requests answered.", labels=["route", "status"])
+        durations = HistogramMetricFamily(
+            "bff_request_duration_seconds", "Time from a request's head to the end of its answer.", labels=["route"]
+        )
+        for meter in tuple(self._meters.values()):
+            for status, count in meter.statuses():
+                requests.add_metric([meter.route, status], count)
+            buckets, total = meter.durations()
+            durations.add_metric([meter.route], buckets, total)
+        yield requests
+        yield durations
+        yield CounterMetricFamily("bff_sessions_started", "Sessions started.", value=self.sessions_started)
+        for tally in (
+            *(self.logins, self.refreshes, self.sessions_ended, self.csrf_rejections, self.backchannel_logouts),
+            self.store_errors,
+        ):
+            yield tally.family()
+        yield GaugeMetricFamily("bff_open_exchanges", "Proxied calls under way now.", value=self.open_exchanges())
+
+
+def serve_metrics(port: int, registry: CollectorRegistry, host: str = "127.0.0.1") -> Callable[[], None]:
+    """Serve the registry to Prometheus on a port of its own; returns what stops it. Raises `OSError`."""
+    server, thread = start_http_server(port, addr=host, registry=registry)
+    return lambda: _stop(server, thread)
+
+
+def _stop(server: WSGIServer, thread: threading.Thread) -> None:
+    server.shutdown()
+    server.server_close()
+    thread.join()
