@@ -67,6 +67,7 @@ class Provider:
         )
         self._claims = ClaimsReader(self._transport, mode=settings.userinfo, shown=settings.session_claims)
         self._revocation = Revocation(self._requests, self._discovery)
+        self._signing_algorithm: str | None = None
         self._reaching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -174,6 +175,7 @@ class Provider:
             )
         except (InvalidToken, ProviderUnavailable, InvalidProviderAnswer) as error:
             return RefreshedTokens(tokens=tokens, received_at=received_at, refusal=error.reason)
+        self._signing_algorithm = id_token.algorithm
         return RefreshedTokens(
             tokens=tokens,
             received_at=received_at,
@@ -199,11 +201,15 @@ class Provider:
     async def logout_token(self, token: str) -> LogoutToken:
         """Return what a logout token orders; raises `InvalidToken` (a `LoginFailed`) if it is not valid."""
         metadata = await self.metadata()
+        algorithms = metadata.id_token_signing_alg_values_supported
+        if self._signing_algorithm in algorithms:
+            # A logout token is signed as the ID tokens are (OpenID Connect Back-Channel Logout 1.0 section 2.6).
+            algorithms = (self._signing_algorithm,)
         return await self._verified(
             partial(
                 validate_logout_token,
                 token,
-                algorithms=metadata.id_token_signing_alg_values_supported,
+                algorithms=algorithms,
                 issuer=metadata.issuer,
                 client_id=self._settings.client_id,
                 now=self._clock(),
@@ -279,6 +285,7 @@ class Provider:
                 max_age=transaction.max_age,
             )
         )
+        self._signing_algorithm = id_token.algorithm
         claims = await self._claims.read(
             metadata, id_token=id_token, subject=id_token.subject, access_token=tokens.access_token
         )

@@ -45,7 +45,8 @@ WAIT_WHILE_ALIVE: Final = PROVIDER_TIMEOUT / 2
 """The same for a call that can go on with the token it has."""
 
 PAUSE: Final = 5.0
-PAUSE_AFTER_CLIENT_REFUSED: Final = 30.0
+LONGEST_PAUSE: Final = 30.0
+"""Seconds for which a session is left alone after a failed refresh: what the provider asks for, between these two."""
 
 _FIRST_POLL, _LAST_POLL = 0.05, 0.25
 _BREAKER_THRESHOLD, _BREAKER_PAUSE = 5, 2.0
@@ -177,19 +178,13 @@ class Refresher:
     async def _postponed(
         self, session: Session, failure: ProviderUnavailable | InvalidProviderAnswer | ClientRefused
     ) -> Refreshed:
-        pause = PAUSE
-        match failure:
-            case ProviderUnavailable():
-                self._breaker.failed()
-                self._on_refresh("unavailable")
-                pause = max(PAUSE, min(failure.retry_after or 0.0, PAUSE_AFTER_CLIENT_REFUSED))
-            case InvalidProviderAnswer():
-                self._breaker.succeeded()
-                self._on_refresh("invalid_answer")
-            case ClientRefused():
-                self._breaker.succeeded()
-                self._on_refresh("client_refused")
-                pause = PAUSE_AFTER_CLIENT_REFUSED
+        pause = min(max(PAUSE, failure.retry_after or 0.0), LONGEST_PAUSE)
+        if isinstance(failure, ProviderUnavailable):
+            self._breaker.failed()
+            self._on_refresh("unavailable")
+        else:
+            self._breaker.succeeded()
+            self._on_refresh("client_refused" if isinstance(failure, ClientRefused) else "invalid_answer")
         event(failure.log_level, "refresh.failed", reason=failure.reason)
         await self._pauses.begin(session.key, pause)
         return Refreshed(session, failure)

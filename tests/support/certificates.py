@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import functools
+import ipaddress
+import ssl
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -11,20 +14,52 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 @functools.cache
-def authority_certificate() -> bytes:
-    """Return a self-signed authority's certificate as PEM."""
+def _authority() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Test authority")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
+    builder = _builder(name, key.public_key()).issuer_name(name)
+    certificate = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(
+        key, hashes.SHA256()
+    )
+    return certificate, key
+
+
+def _builder(name: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
+    return (
         x509.CertificateBuilder()
         .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
     )
-    return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def authority_certificate() -> bytes:
+    """Return the certificate of an authority that nobody knows, as PEM."""
+    return _authority()[0].public_bytes(serialization.Encoding.PEM)
+
+
+def server_context(directory: Path, *, name: str = "127.0.0.1") -> ssl.SSLContext:
+    """Return the TLS context of a server with a certificate of that authority for a name or an address."""
+    authority, authority_key = _authority()
+    key = ec.generate_private_key(ec.SECP256R1())
+    try:
+        alternative: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        alternative = x509.DNSName(name)
+    certificate = (
+        _builder(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]), key.public_key())
+        .issuer_name(authority.subject)
+        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    path = directory / f"{name}.pem"
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context

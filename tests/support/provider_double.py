@@ -45,6 +45,7 @@ class ProviderDouble:
     calls: Counter[str] = field(default_factory=Counter)
     revoked: list[str] = field(default_factory=list)
     jwks: bytes | None = None
+    latest_access_token: str = ""
 
     def __post_init__(self) -> None:
         self._live: dict[str, str] = {}
@@ -154,8 +155,9 @@ class ProviderDouble:
 
     def _tokens(self, family: str, *, rotated: bool = True, **claims: Any) -> httpx2.Response:
         self._count += 1
+        self.latest_access_token = f"access-{self._count}"
         members: dict[str, Any] = {
-            "access_token": f"access-{self._count}",
+            "access_token": self.latest_access_token,
             "token_type": "Bearer",
             "expires_in": self.lifetime,
             "refresh_token": self.issue(family) if rotated else None,

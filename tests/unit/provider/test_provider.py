@@ -31,6 +31,7 @@ from tests.support.signed_tokens import (
     CLIENT_ID,
     ISSUER,
     NONCE,
+    key_for,
     key_set,
     logout_token_claims,
     public_jwk,
@@ -497,6 +498,21 @@ async def test_a_logout_token_is_read(double: ProviderDouble) -> None:
     claims = logout_token_claims(iat=int(EPOCH), exp=int(EPOCH) + 60)
     order = await provider_of(double).logout_token(sign(claims, kid="key-1", typ="logout+jwt"))
     assert (order.subject, order.sid, order.token_id) == ("user-1", "session-1", "logout-1")
+
+
+async def test_a_logout_token_must_be_signed_as_the_id_tokens_are(double: ProviderDouble) -> None:
+    double.metadata["id_token_signing_alg_values_supported"] = ["RS256", "ES256"]
+    double.jwks = key_set(public_jwk(rsa_key(), kid="key-1"), public_jwk(key_for("ES256"), kid="key-2"))
+    provider = provider_of(double)
+    claims = logout_token_claims(iat=int(EPOCH), exp=int(EPOCH) + 60)
+    token = sign(claims, algorithm="ES256", kid="key-2", typ="logout+jwt")
+    await provider.logout_token(token)
+    for learn in (login(provider), provider.refresh(record(double.issue()))):
+        await learn
+        with pytest.raises(LoginFailed) as caught:
+            await provider.logout_token(token)
+        assert caught.value.reason == "logout_token.algorithm"
+        await provider.logout_token(sign(claims, kid="key-1", typ="logout+jwt"))
 
 
 async def test_a_wrong_logout_token_is_refused_without_a_look_at_the_keys(double: ProviderDouble) -> None:

@@ -225,5 +225,5 @@ def test_a_file_of_authorities_is_added_to_those_of_the_system(tmp_path: Path) -
 def test_a_file_without_certificates_is_an_error_at_start(tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     path.write_text("nothing")
-    with pytest.raises(OSError, match="PEM|NO_CERTIFICATE"):
+    with pytest.raises(OSError, match=r"PEM|NO_CERTIFICATE"):
         open_pool(path)

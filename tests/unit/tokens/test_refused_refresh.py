@@ -1,0 +1,244 @@
+"""A refresh that is refused, or whose answer cannot be used."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+
+from bff.errors import (
+    ClientRefused,
+    GatewayError,
+    InvalidProviderAnswer,
+    ProviderUnavailable,
+    SessionEnded,
+    SessionExpired,
+)
+from bff.session.record import AccessToken
+from bff.session.store import Tombstone
+from bff.tokens.refresh import LONGEST_PAUSE, PAUSE
+from tests.support.fleet import Fleet
+from tests.support.provider_double import answer
+from tests.support.virtual_time import clock, virtual_time
+
+DUE = 250.0
+"""Seconds after which a token of 300 seconds is due, but alive."""
+DEAD = 301.0
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return virtual_time()
+
+
+# --- invalid_grant ---
+
+
+async def test_a_refused_grant_ends_the_session_on_all_instances() -> None:
+    fleet = Fleet(size=2)
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    fleet.double.end_grants()
+    outcomes = await asyncio.gather(*(fleet[n % 2].call(session.handle) for n in range(20)), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {SessionEnded}
+    assert await fleet.memory.read(session.key) == Tombstone("grant_refused")
+    assert fleet.token_requests == 1
+    assert "grant_refused" in fleet[0].outcomes + fleet[1].outcomes
+
+
+async def test_a_refused_grant_is_no_matter_if_a_peer_has_new_tokens() -> None:
+    fleet = Fleet(size=2)
+    session = await fleet.log_in()
+    await asyncio.sleep(DEAD)
+    # A peer whose lease has run out: it got the tokens, and writes them while this instance asks with the old one.
+    peers = await fleet[1].provider.refresh(session.record)
+
+    async def write_peers_tokens() -> None:
+        current = await fleet[1].sessions.resume(session.handle)
+        token = AccessToken(peers.tokens.access_token, clock() + 300, ())
+        record = msgspec.structs.replace(current.record, access_token=token, refresh_token=peers.tokens.refresh_token)
+        await fleet[1].sessions.replace(current, record)
+
+    fleet.double.delay = 2.0
+    call = asyncio.create_task(fleet[0].call(session.handle))
+    await asyncio.sleep(1)
+    await write_peers_tokens()
+    assert await call == peers.tokens.access_token
+    assert fleet[0].outcomes == ["adopted"]
+
+
+async def test_adopted_tokens_that_are_dead_are_not_used() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DEAD)
+    fleet.double.end_grants()
+    fleet.double.delay = 2.0
+    call = asyncio.create_task(fleet[0].call(session.handle))
+    await asyncio.sleep(1)
+    record = msgspec.structs.replace(session.record, refresh_token="refresh-of-a-peer")
+    assert await fleet[0].sessions.replace(session, record)
+    with pytest.raises(ProviderUnavailable) as caught:
+        await call
+    assert caught.value.reason == "refresh.too_late"
+
+
+# --- no usable answer ---
+
+
+UNUSABLE: list[tuple[httpx2.Response, type[GatewayError], str]] = [
+    (httpx2.Response(503), ProviderUnavailable, "unavailable"),
+    (httpx2.Response(200, text="<html>"), InvalidProviderAnswer, "invalid_answer"),
+    (answer(401, error="invalid_client"), ClientRefused, "client_refused"),
+]
+
+
+@pytest.mark.parametrize(("response", "kind", "outcome"), UNUSABLE)
+async def test_without_a_usable_answer_a_living_token_is_used_and_the_session_kept(
+    response: httpx2.Response, kind: type[GatewayError], outcome: str
+) -> None:
+    fleet = Fleet(size=2)
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    fleet.double.overrides["/token"] = lambda request: response
+    assert await fleet[0].call(session.handle) == "access-0"
+    assert await fleet[1].call(session.handle) == "access-0"
+    assert fleet[0].outcomes == [outcome]
+    assert fleet.token_requests == 1
+    await asyncio.sleep(DEAD - DUE)
+    with pytest.raises(kind) as caught:
+        await fleet[0].call(session.handle)
+    assert caught.value.retry_after
+    fleet.double.overrides.clear()
+    await asyncio.sleep(LONGEST_PAUSE)
+    assert await fleet[1].call(session.handle) != "access-0"
+
+
+async def test_a_dead_provider_gets_one_attempt_per_pause_from_all_instances_together() -> None:
+    fleet = Fleet(size=3)
+    session = await fleet.log_in()
+    await asyncio.sleep(DEAD)
+    fleet.double.overrides["/token"] = lambda request: httpx2.Response(503)
+    for _ in range(60):
+        outcomes = await asyncio.gather(
+            *(instance.call(session.handle) for instance in fleet.instances), return_exceptions=True
+        )
+        assert {type(outcome) for outcome in outcomes} == {ProviderUnavailable}
+        assert all(
+            0 < (outcome.retry_after or 0) <= PAUSE for outcome in outcomes if isinstance(outcome, ProviderUnavailable)
+        )
+        await asyncio.sleep(0.5)
+    assert fleet.token_requests <= 30 / PAUSE + 1
+
+
+async def test_the_providers_retry_after_is_kept_to_within_reason() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DEAD)
+    fleet.double.overrides["/token"] = lambda request: httpx2.Response(429, headers={"Retry-After": "20"})
+    with pytest.raises(ProviderUnavailable):
+        await fleet[0].call(session.handle)
+    fleet.double.overrides.clear()
+    await asyncio.sleep(19)
+    with pytest.raises(ProviderUnavailable) as caught:
+        await fleet[0].call(session.handle)
+    assert caught.value.retry_after == pytest.approx(1)
+    await asyncio.sleep(1)
+    assert await fleet[0].call(session.handle) != "access-0"
+
+
+async def test_a_pause_that_the_store_does_not_take_is_kept_by_the_instance() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    fleet.double.overrides["/token"] = lambda request: httpx2.Response(503)
+    fleet[0].store.losing = ["put"]
+    assert await fleet[0].call(session.handle) == "access-0"
+    assert await fleet[0].call(session.handle) == "access-0"
+    assert fleet.token_requests == 1
+
+
+async def test_many_sessions_do_not_line_up_at_a_provider_that_is_down() -> None:
+    fleet = Fleet()
+    sessions = [await fleet.log_in() for _ in range(50)]
+    await asyncio.sleep(DEAD)
+    fleet.double.overrides["/token"] = lambda request: httpx2.Response(503)
+    for session in sessions:
+        with pytest.raises(ProviderUnavailable):
+            await fleet[0].call(session.handle)
+    assert fleet.token_requests == 5
+    fleet.double.overrides.clear()
+    await asyncio.sleep(PAUSE)
+    for session in sessions:
+        assert await fleet[0].call(session.handle) != "access-0"
+
+
+# --- a refreshed ID token that is wrong ---
+
+
+async def test_tokens_of_another_user_end_the_session_and_are_revoked() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    fleet.double.id_token_changes = {"sub": "user-2"}
+    with pytest.raises(SessionEnded) as caught:
+        await fleet[0].call(session.handle)
+    assert caught.value.reason == "refresh.subject_changed"
+    assert isinstance(await fleet.memory.read(session.key), Tombstone)
+    await fleet[0].provider.close()
+    assert len(fleet.double.revoked) == 2
+
+
+async def test_after_a_refused_id_token_a_spent_refresh_token_is_not_used_again() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    fleet.double.id_token_changes = {"aud": "other"}
+    for _ in range(10):
+        assert await fleet[0].call(session.handle) == "access-0"
+        await asyncio.sleep(4)
+    assert fleet.token_requests == 1
+    assert not fleet.double.reuse_detected
+    await asyncio.sleep(10)
+    with pytest.raises(SessionExpired):
+        await fleet[0].call(session.handle)
+
+
+async def test_after_a_refused_id_token_a_refresh_token_that_was_not_spent_is_used_again_after_a_pause() -> None:
+    fleet = Fleet()
+    fleet.double.rotates = False
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    fleet.double.id_token_changes = {"aud": "other"}
+    assert await fleet[0].call(session.handle) == "access-0"
+    assert await fleet[0].call(session.handle) == "access-0"
+    assert fleet.token_requests == 1
+    fleet.double.id_token_changes = {}
+    await asyncio.sleep(PAUSE)
+    assert await fleet[0].call(session.handle) != "access-0"
+
+
+async def test_a_refused_id_token_after_the_old_token_died_is_no_answer() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DEAD)
+    fleet.double.id_token_changes = {"aud": "other"}
+    with pytest.raises(InvalidProviderAnswer):
+        await fleet[0].call(session.handle)
+    with pytest.raises(SessionExpired):
+        await fleet[0].call(session.handle)
+
+
+async def test_a_refused_id_token_and_a_logout_at_once_is_a_logout() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    fleet.double.id_token_changes = {"aud": "other"}
+    fleet.double.delay = 2.0
+    call = asyncio.create_task(fleet[0].call(session.handle))
+    await asyncio.sleep(1)
+    await fleet[0].sessions.end(session.key, "logout")
+    with pytest.raises(SessionEnded):
+        await call
