@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
-from bff.errors import ProviderUnavailable
-
 Outcome = TypeVar("Outcome")
 
 
@@ -15,9 +13,11 @@ class Flights(Generic[Outcome]):
     """At most one task per key; whoever asks while it runs waits for the same outcome.
 
     The task is nobody's child: a waiter that is cancelled leaves it running, and it is referenced until it is done.
+    Whoever waits for a task that `close` cancels gets the exception that `stopped` makes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stopped: Callable[[], Exception]) -> None:
+        self._stopped = stopped
         self._tasks: dict[str, asyncio.Task[Outcome]] = {}
 
     def current(self, key: str) -> asyncio.Task[Outcome] | None:
@@ -36,7 +36,11 @@ class Flights(Generic[Outcome]):
 
     async def join(self, key: str, work: Callable[[], Coroutine[Any, Any, Outcome]]) -> Outcome:
         """Return the outcome of the task for the key; raises what the task raised."""
-        return await outcome_of(self.start(key, work))
+        task = self.start(key, work)
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise self._stopped()
+        return task.result()
 
     async def close(self, within: float) -> None:
         """Wait `within` seconds for what is under way, then cancel it."""
@@ -48,14 +52,6 @@ class Flights(Generic[Outcome]):
         if not task.cancelled():
             # Marks the exception as retrieved: every waiter may have left.
             task.exception()
-
-
-async def outcome_of(task: asyncio.Task[Outcome]) -> Outcome:
-    """Wait for the task without cancelling it; raises what it raised, `ProviderUnavailable` if it was cancelled."""
-    await asyncio.wait([task])
-    if task.cancelled():
-        raise ProviderUnavailable("shutdown")
-    return task.result()
 
 
 async def finish(tasks: list[asyncio.Task[Any]], within: float) -> None:

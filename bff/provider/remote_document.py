@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from bff.errors import InvalidProviderAnswer, ProviderUnavailable
@@ -37,7 +38,7 @@ class RemoteDocument(Generic[Document]):
         self._lifetime = lifetime
         self._max_age = max_age
         self._clock = clock
-        self._flights: Flights[Document] = Flights()
+        self._flights: Flights[Document] = Flights(partial(ProviderUnavailable, "shutdown"))
         self._document: Document | None = None
         self._fetched_at = 0.0
         self._failure: ProviderUnavailable | InvalidProviderAnswer | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from bff.errors import (
     ClientRefused,
@@ -39,8 +40,9 @@ class Tokens:
         self._refresher = Refresher(
             provider, sessions, self._pauses, clock=clock, random_bytes=random_bytes, on_refresh=on_refresh
         )
-        self._flights: Flights[Refreshed] = Flights()
-        self._forced_flights: Flights[Refreshed] = Flights()
+        stopped = partial(ProviderUnavailable, "shutdown")
+        self._flights: Flights[Refreshed] = Flights(stopped)
+        self._forced_flights: Flights[Refreshed] = Flights(stopped)
 
     def held(self, session: Session, now: float) -> AccessToken | None:
         """Return the session's access token if a call can use it without waiting for anything."""
