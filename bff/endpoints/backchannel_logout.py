@@ -20,7 +20,7 @@ MAX_BODY: Final = 64 * 1024
 class BackchannelLogoutEndpoint:
     """Answers 200 when everything the token names has ended, else 400, as section 2.8 has it: no other status.
 
-    `on_outcome` is told `ended` or the error; `clock` is in seconds since the epoch.
+    `on_ended` is told how many sessions ended, `on_refused` why none did; `clock` tells seconds since the epoch.
     """
 
     def __init__(

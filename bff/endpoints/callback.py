@@ -51,7 +51,7 @@ _UNAVAILABLE = (ProviderUnavailable, InvalidProviderAnswer, ClientRefused, Store
 
 
 class CallbackEndpoint:
-    """Completes logins; `on_login` is told how each ended: `completed`, `refused`, `failed`, `unavailable`, `stray`."""
+    """Completes logins; `on_login` is told how each ended: `succeeded`, `refused`, `failed`, `unavailable`, `stray`."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class CallbackEndpoint:
             session = await self._session(request, code, transaction)
         except GatewayError as error:
             raise self._failed(error, transaction) from error
-        self._on_login("completed")
+        self._on_login("succeeded")
         finished = self._pending.finish(request, state, session_key=session.key)
         answer = redirection(transaction.return_to)
         return with_cookies(answer, (self._cookies.set_session(session.handle), *finished))

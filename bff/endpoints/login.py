@@ -23,7 +23,7 @@ _SPECULATIVE = (b"prefetch", b"prerender", b"preview")
 
 
 class LoginEndpoint:
-    """Sends the browser to the provider with a new login in a cookie."""
+    """Sends the browser to the provider with a new login in a cookie; `on_login` is told `started`."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class LoginEndpoint:
         issuer: str,
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
+        on_login: Callable[[str], None],
     ) -> None:
         self._provider = provider
         self._parameters = parameters
@@ -47,6 +48,7 @@ class LoginEndpoint:
         self._issuer = issuer
         self._clock = clock
         self._random_bytes = random_bytes
+        self._on_login = on_login
 
     async def start(self, request: Request) -> Response:
         """Begin a login for a link or an address typed in; raises `BadRequest` for any other kind of request."""
@@ -70,6 +72,7 @@ class LoginEndpoint:
                 links=((retry, "Try again"), START_PAGE),
             )
             raise Refusal(error, error_page) from error
+        self._on_login("started")
         return with_cookies(redirection(location, status=status), self._pending.begin(request, transaction))
 
     def _transaction(self, request: Request, parameters: LoginParameters) -> Transaction:

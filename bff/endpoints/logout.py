@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.responses import Response
 
 from bff.asgi.answers import json_answer, redirection, with_cookies
@@ -15,7 +17,10 @@ from bff.sessions import Sessions
 
 
 class LogoutEndpoint:
-    """Ends the presented session, if there is one, and says where the browser goes to end it at the provider."""
+    """Ends the presented session, if there is one, and says where the browser goes to end it at the provider.
+
+    `on_ended` is called for every session that a logout ended.
+    """
 
     def __init__(
         self,
@@ -25,12 +30,14 @@ class LogoutEndpoint:
         pending: PendingLogins,
         cookies: SessionCookies,
         post_logout_path: str,
+        on_ended: Callable[[], None],
     ) -> None:
         self._provider = provider
         self._sessions = sessions
         self._pending = pending
         self._cookies = cookies
         self._post_logout_path = post_logout_path
+        self._on_ended = on_ended
 
     async def end(self, request: Request) -> Response:
         """Answer with the URL to go to: as JSON, or as a redirection for a form (RP-Initiated Logout 1.0).
@@ -55,7 +62,8 @@ class LogoutEndpoint:
             # Past its limit it may still be in the store.
             await self._sessions.end(self._sessions.store_key(handle), "logout")
             return self._post_logout_path
-        await self._sessions.end(session.key, "logout")
+        if await self._sessions.end(session.key, "logout"):
+            self._on_ended()
         record = session.record
         self._provider.revoke_later(refresh_token=record.refresh_token, access_token=record.access_token.value)
         return self._provider.end_session_url(record) or self._post_logout_path

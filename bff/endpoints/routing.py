@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bff.asgi.paths import PREFIX
-from bff.asgi.request import Request, notes_of
+from bff.asgi.request import Request
 from bff.errors import CrossOriginRejected, MethodNotAllowed, NotFound
 from bff.http.cross_origin import is_same_origin
 
@@ -38,27 +38,32 @@ class Endpoint:
 
 
 class Endpoints:
-    """Serves the table's endpoints, and hands all other paths outside `/bff/` to `fallback`.
+    """Serves the table's endpoints, and hands all paths outside `/bff/` and the `proxied` prefixes to `fallback`.
 
     Paths are compared as they were sent: what needs decoding first to look like an endpoint is none.
     """
 
     def __init__(
-        self, table: Sequence[Endpoint], *, fallback: ASGIApp, public_origin: str, session_cookie: str
+        self,
+        table: Sequence[Endpoint],
+        *,
+        fallback: ASGIApp,
+        proxied: Iterable[str],
+        public_origin: str,
+        session_cookie: str,
     ) -> None:
         self._by_path = {endpoint.path.encode("ascii"): endpoint for endpoint in table}
         self._fallback = fallback
         self._public_origin = public_origin.encode("ascii")
         self._session_cookie = session_cookie
-        self._prefix = PREFIX.encode("ascii")
+        self._prefixes = tuple(prefix.encode("ascii") for prefix in (PREFIX, *proxied))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request; raises `NotFound`, `MethodNotAllowed`, `CrossOriginRejected` and what endpoints raise."""
         path: bytes = scope["raw_path"]
         endpoint = self._by_path.get(path)
         if endpoint is None:
-            if path == self._prefix or path.startswith(self._prefix + b"/"):
-                notes_of(scope).route = "bff"
+            if any(path == prefix or path.startswith(prefix + b"/") for prefix in self._prefixes):
                 raise NotFound("path.unknown")
             await self._fallback(scope, receive, send)
             return
@@ -75,11 +80,15 @@ class Endpoints:
         is_asked = protection is Protection.OWN_ORIGIN or (
             protection is Protection.COOKIE_FROM_OWN_ORIGIN and bool(request.cookie(self._session_cookie))
         )
-        if is_asked and not is_same_origin(
+        if not is_asked:
+            return
+        sec_fetch_site, origin = request.single(b"sec-fetch-site"), request.single(b"origin")
+        if not is_same_origin(
             request.method.encode("ascii"),
-            sec_fetch_site=request.single(b"sec-fetch-site"),
-            origin=request.single(b"origin"),
+            sec_fetch_site=sec_fetch_site,
+            origin=origin,
             x_csrf=request.single(b"x-csrf"),
             public_origin=self._public_origin,
         ):
-            raise CrossOriginRejected("cross_origin")
+            decisive = "fetch_metadata" if sec_fetch_site is not None else "origin" if origin is not None else "header"
+            raise CrossOriginRejected(f"cross_origin.{decisive}")

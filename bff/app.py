@@ -1,0 +1,284 @@
+"""The composition root: everything the gateway is made of, put together here and nowhere else.
+
+browser ──► a proxied route ──► bff.proxy ────────────────────────────────► upstream
+   └──────► all the rest ─────► access ► headers ► errors ► route table ──► an endpoint, or the application's files
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bff.asgi import paths
+from bff.endpoints.backchannel_logout import BackchannelLogoutEndpoint
+from bff.endpoints.callback import CallbackEndpoint
+from bff.endpoints.health import Health
+from bff.endpoints.login import LoginEndpoint
+from bff.endpoints.login_parameters import LoginParametersReader
+from bff.endpoints.logout import LogoutEndpoint
+from bff.endpoints.outcomes import Outcomes
+from bff.endpoints.pending_logins import PendingLogins
+from bff.endpoints.resume import ResumeEndpoint
+from bff.endpoints.routing import Endpoint, Endpoints, Protection
+from bff.endpoints.session import SessionEndpoint
+from bff.logs import AccessLog, LineWriter, event
+from bff.middleware.access import Access
+from bff.middleware.error_answers import ErrorAnswers
+from bff.middleware.security_headers import SecurityHeaders
+from bff.provider import Provider, open_pool
+from bff.provider.transport import trusted_authorities
+from bff.proxy.context import ProxiedRoute, ProxyContext
+from bff.session.cookies import SessionCookies
+from bff.session.sealing import Sealer, sealing_context
+from bff.session.signing import StateSigner
+from bff.session.store import SessionStore
+from bff.sessions import Sessions
+from bff.settings import Settings
+from bff.static_files import Placeholder, StaticFiles, read_manifest
+from bff.stores import open_store
+from bff.telemetry import Metrics
+from bff.tokens import Tokens
+
+Clock = Callable[[], float]
+RandomBytes = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What endpoints and proxy are made from; one of each per process."""
+
+    settings: Settings
+    clock: Clock
+    random_bytes: RandomBytes
+    store: SessionStore
+    sealer: Sealer
+    states: StateSigner
+    cookies: SessionCookies
+    sessions: Sessions
+    provider: Provider
+    tokens: Tokens
+    metrics: Metrics
+    outcomes: Outcomes
+    access_log: AccessLog
+
+
+class Gateway:
+    """One process: an ASGI application with its lifespan, and `proxy` for the routes that never reach it."""
+
+    def __init__(self, parts: Parts, proxy: ProxyContext, asgi: ASGIApp) -> None:
+        self.settings = parts.settings
+        self.store = parts.store
+        self.sessions = parts.sessions
+        self.provider = parts.provider
+        self.tokens = parts.tokens
+        self.metrics = parts.metrics
+        self.access_log = parts.access_log
+        self.proxy = proxy
+        self.asgi = asgi
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or start and stop with the server."""
+        if scope["type"] == "http":
+            await self.asgi(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await receive()
+            self.start()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await self.close()
+            await send({"type": "lifespan.shutdown.complete"})
+
+    def start(self) -> None:
+        """Begin what runs in the background; nothing is waited for, so a provider that is down stops no start."""
+        if self.settings.redis_url is None:
+            event(logging.WARNING, "store.memory_only")
+        self.provider.start()
+        self.proxy.start()
+
+    async def close(self) -> None:
+        """Close everything, first what needs the rest to finish its work."""
+        self.proxy.close()
+        await self.tokens.close()
+        await self.sessions.settle()
+        await self.provider.close()
+        await self.store.close()
+        self.access_log.writer.flush()
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock,
+    random_bytes: RandomBytes,
+    store: SessionStore | None = None,
+    provider_transport: Any = None,
+    log_lines: LineWriter | None = None,
+) -> Gateway:
+    """Return a gateway that has contacted nobody yet.
+
+    `clock` tells seconds since the epoch; `provider_transport` is an `httpx2.AsyncBaseTransport`. Raises `OSError` if
+    a file that the settings name cannot be read, `ValueError` for a store's URL that cannot be used.
+    """
+    metrics = Metrics()
+    context = sealing_context(settings.issuer, settings.client_id, settings.public_url.origin)
+    secret_keys = [key.reveal().encode() for key in settings.secret_keys]
+    sealer = Sealer(secret_keys, context, random_bytes=random_bytes)
+    store = store or open_store(settings, clock)
+    pool = provider_transport or open_pool(settings.ca_file)
+    provider = Provider(settings, pool, clock=clock, random_bytes=random_bytes)
+    sessions = Sessions(
+        store,
+        sealer,
+        idle=settings.session_idle,
+        max_lifetime=settings.session_max,
+        clock=clock,
+        random_bytes=random_bytes,
+        on_event=event,
+    )
+    on_refresh = metrics.refreshes.add
+    parts = Parts(
+        settings=settings,
+        clock=clock,
+        random_bytes=random_bytes,
+        store=store,
+        sealer=sealer,
+        states=StateSigner(secret_keys, context),
+        cookies=SessionCookies(settings.cookie_name, settings.public_url.is_secure),
+        sessions=sessions,
+        provider=provider,
+        tokens=Tokens(provider, sessions, clock=clock, random_bytes=random_bytes, on_refresh=on_refresh),
+        metrics=metrics,
+        outcomes=Outcomes(metrics),
+        access_log=AccessLog(log_lines or LineWriter(sys.stderr), settings.log_format, clock),
+    )
+    proxy = _proxy(parts)
+    return Gateway(parts, proxy, _asgi(parts, proxy))
+
+
+def route_table(parts: Parts) -> list[Endpoint]:
+    """Return the gateway's own endpoints, each with what protects it."""
+    login, callback, resume = _login_flow(parts)
+    session, logout, backchannel = _session(parts), _logout(parts), _backchannel(parts)
+    health = Health(store=parts.store, provider_not_ready=lambda: parts.provider.not_ready, clock=parts.clock)
+    navigation, cookie, own_origin = Protection.NAVIGATION, Protection.COOKIE_FROM_OWN_ORIGIN, Protection.OWN_ORIGIN
+    signature, public = Protection.PROVIDER_SIGNATURE, Protection.PUBLIC
+    return [
+        Endpoint(paths.LOGIN, "bff.login", navigation, {"GET": login.start, "POST": login.initiate}),
+        Endpoint(paths.RESUME, "bff.login.resume", navigation, {"GET": resume.resume}),
+        Endpoint(paths.CALLBACK, "bff.callback", navigation, {"GET": callback.complete}),
+        Endpoint(paths.SESSION, "bff.session", cookie, {"GET": session.show, "POST": session.extend}),
+        Endpoint(paths.REFRESH, "bff.session.refresh", cookie, {"POST": session.refresh}),
+        Endpoint(paths.LOGOUT, "bff.logout", own_origin, {"POST": logout.end}),
+        Endpoint(paths.BACKCHANNEL_LOGOUT, "bff.backchannel_logout", signature, {"POST": backchannel.end}),
+        Endpoint(paths.ALIVE, "health.alive", public, {"GET": health.alive, "HEAD": health.alive}),
+        Endpoint(paths.READY, "health.ready", public, {"GET": health.ready, "HEAD": health.ready}),
+    ]
+
+
+def _asgi(parts: Parts, proxy: ProxyContext) -> ASGIApp:
+    settings = parts.settings
+    files: ASGIApp = StaticFiles(read_manifest(settings.static_dir)) if settings.static_dir else Placeholder()
+    endpoints = Endpoints(
+        route_table(parts),
+        fallback=files,
+        proxied=[route.prefix for route in settings.routes],
+        public_origin=settings.public_url.origin,
+        session_cookie=parts.cookies.session_name,
+    )
+    refused = ErrorAnswers(endpoints, on_refusal=parts.outcomes.refused)
+    secured = SecurityHeaders(refused, is_secure=settings.public_url.is_secure, own_prefix=paths.PREFIX)
+    return Access(
+        secured,
+        access_log=parts.access_log,
+        observe=parts.metrics.observe,
+        new_request_id=proxy.new_request_id,
+        timer=time.perf_counter,
+        trusted_proxies=settings.trusted_proxies,
+    )
+
+
+def _login_flow(parts: Parts) -> tuple[LoginEndpoint, CallbackEndpoint, ResumeEndpoint]:
+    settings, provider, sessions, cookies, clock = (
+        parts.settings, parts.provider, parts.sessions, parts.cookies, parts.clock,
+    )  # fmt: skip
+    pending = PendingLogins(sealer=parts.sealer, cookies=cookies, clock=clock)
+    resume = ResumeEndpoint(sessions=sessions, cookies=cookies)
+    login = LoginEndpoint(
+        provider=provider,
+        parameters=LoginParametersReader(
+            issuer=settings.issuer, origin=settings.public_url.origin, allowed=settings.login_params
+        ),
+        pending=pending,
+        cookies=cookies,
+        states=parts.states,
+        store_key=sessions.store_key,
+        issuer=settings.issuer,
+        clock=clock,
+        random_bytes=parts.random_bytes,
+        on_login=parts.outcomes.login,
+    )
+    callback = CallbackEndpoint(
+        provider=provider,
+        sessions=sessions,
+        pending=pending,
+        resume=resume,
+        cookies=cookies,
+        states=parts.states,
+        openid="openid" in settings.scopes,
+        clock=clock,
+        on_login=parts.outcomes.login,
+    )
+    return login, callback, resume
+
+
+def _session(parts: Parts) -> SessionEndpoint:
+    return SessionEndpoint(
+        sessions=parts.sessions,
+        tokens=parts.tokens,
+        cookies=parts.cookies,
+        claims=parts.settings.session_claims,
+        clock=parts.clock,
+    )
+
+
+def _logout(parts: Parts) -> LogoutEndpoint:
+    return LogoutEndpoint(
+        provider=parts.provider,
+        sessions=parts.sessions,
+        pending=PendingLogins(sealer=parts.sealer, cookies=parts.cookies, clock=parts.clock),
+        cookies=parts.cookies,
+        post_logout_path=parts.settings.post_logout_path,
+        on_ended=parts.outcomes.logged_out,
+    )
+
+
+def _backchannel(parts: Parts) -> BackchannelLogoutEndpoint:
+    return BackchannelLogoutEndpoint(
+        provider=parts.provider,
+        sessions=parts.sessions,
+        clock=parts.clock,
+        on_ended=parts.outcomes.logged_out_by_provider,
+        on_refused=parts.outcomes.refused,
+    )
+
+
+def _proxy(parts: Parts) -> ProxyContext:
+    settings = parts.settings
+    return ProxyContext(
+        routes=[ProxiedRoute.of(route, parts.metrics.meter(route.name)) for route in settings.routes],
+        sessions=parts.sessions,
+        tokens=parts.tokens,
+        access_log=parts.access_log,
+        public_url=settings.public_url,
+        session_cookie=parts.cookies.session_name,
+        trusted_proxies=settings.trusted_proxies,
+        tls=trusted_authorities(settings.ca_file),
+        clock=parts.clock,
+        request_id_prefix=parts.random_bytes(6).hex(),
+    )

@@ -1,0 +1,50 @@
+"""What becomes of requests, counted and logged."""
+
+from __future__ import annotations
+
+from bff.asgi import paths
+from bff.asgi.request import Request
+from bff.errors import BrowserError, CrossOriginRejected, GatewayError, LoginFailed, StoreUnavailable
+from bff.logs import event
+from bff.telemetry import OTHER, Metrics
+
+
+class Outcomes:
+    """Tells metrics and log how logins, logouts and refused requests went."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def login(self, outcome: str) -> None:
+        """Note a login's start or end: `started`, `succeeded`, `refused`, `failed`, `unavailable`, `stray`."""
+        self._metrics.logins.add(outcome)
+        if outcome == "succeeded":
+            self._metrics.sessions_started += 1
+
+    def logged_out(self) -> None:
+        """Note a session that its user ended."""
+        self._metrics.sessions_ended.add("logout")
+
+    def logged_out_by_provider(self, ended: int) -> None:
+        """Note a back-channel logout and how many sessions it ended."""
+        self._metrics.backchannel_logouts.add("accepted")
+        self._metrics.sessions_ended.add("backchannel_logout", ended)
+
+    def refused(self, request: Request, error: GatewayError) -> None:
+        """Note a refused request and why; its access line has the rest."""
+        match error:
+            case CrossOriginRejected():
+                self._metrics.csrf_rejections.add(error.reason.removeprefix("cross_origin."))
+            case StoreUnavailable():
+                self._metrics.store_errors.add(OTHER)
+        if request.path == paths.BACKCHANNEL_LOGOUT.encode("ascii"):
+            is_refused = isinstance(error, BrowserError | LoginFailed)
+            self._metrics.backchannel_logouts.add("refused" if is_refused else "unavailable")
+        event(
+            error.log_level,
+            "request.refused",
+            request_id=request.notes.request_id,
+            route=request.notes.route,
+            code=error.code,
+            reason=error.reason,
+        )
