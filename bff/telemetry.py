@@ -20,46 +20,23 @@ from prometheus_client.registry import Collector
 DURATION_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of the duration histogram's buckets, in seconds."""
 
-LOGIN_OUTCOMES: Final = ("started", "succeeded", "refused", "failed", "unavailable")
-REFRESH_OUTCOMES: Final = ("refreshed", "adopted", "kept", "refused", "unavailable", "misconfigured", "lost")
+LOGIN_OUTCOMES: Final = ("succeeded", "refused", "failed", "unavailable", "stray")
+REFRESH_OUTCOMES: Final = (
+    *("refreshed", "adopted", "grant_refused", "unavailable", "client_refused", "invalid_answer"),
+    *("id_token_refused", "subject_changed"),
+)
 END_REASONS: Final = ("logout", "backchannel_logout", "grant_refused", "replaced")
-CROSS_ORIGIN_RULES: Final = ("fetch_metadata", "origin", "header")
-BACKCHANNEL_OUTCOMES: Final = ("accepted", "refused", "unavailable")
-STORE_OPERATIONS: Final = ("read", "write")
+CODES: Final = (
+    *("bad_request", "no_session", "session_expired", "session_ended", "step_up_required", "csrf_rejected"),
+    *("insufficient_scope", "not_found", "method_not_allowed", "body_too_large", "headers_too_large", "login_failed"),
+    *("provider_unavailable", "upstream_unavailable", "upstream_timeout", "store_unavailable", "internal"),
+)
+"""The `code` of every error that becomes an answer (`bff.errors`)."""
+
 OTHER: Final = "other"
 
 _STATUS_CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
 _UNBOUNDED: Final = ("+Inf",)
-
-
-class RouteMeter:
-    """Counts the calls of one route; `observe` is on the hot path and does nothing but add."""
-
-    __slots__ = ("_buckets", "_statuses", "_sum", "route")
-
-    def __init__(self, route: str) -> None:
-        self.route = route
-        self._statuses = [0] * 10
-        self._buckets = [0] * (len(DURATION_BOUNDS) + 1)
-        self._sum = 0.0
-
-    def observe(self, status: int, seconds: float) -> None:
-        """Count a finished call; a `status` that is none (0: nothing was answered) counts as `other`."""
-        self._statuses[status // 100 if 100 <= status < 600 else 0] += 1
-        self._buckets[bisect_left(DURATION_BOUNDS, seconds)] += 1
-        self._sum += seconds
-
-    def statuses(self) -> Iterator[tuple[str, int]]:
-        """Yield status classes and counts; `other` only if there were any."""
-        for position, status in enumerate(_STATUS_CLASSES, 1):
-            yield status, self._statuses[position]
-        if self._statuses[0]:
-            yield OTHER, self._statuses[0]
-
-    def durations(self) -> tuple[list[tuple[str, float]], float]:
-        """Return the cumulative buckets and the sum of seconds."""
-        bounds = (*map(str, DURATION_BOUNDS), *_UNBOUNDED)
-        return list(zip(bounds, accumulate(self._buckets), strict=True)), self._sum
 
 
 class Tally:
@@ -88,22 +65,51 @@ class Tally:
         return family
 
 
+class RouteMeter:
+    """Counts the calls of one route; `observe` is on the hot path and does nothing but add."""
+
+    __slots__ = ("_buckets", "_refusals", "_statuses", "_sum", "route")
+
+    def __init__(self, route: str, refusals: Tally) -> None:
+        self.route = route
+        self._refusals = refusals
+        self._statuses = [0] * 10
+        self._buckets = [0] * (len(DURATION_BOUNDS) + 1)
+        self._sum = 0.0
+
+    def observe(self, status: int, seconds: float) -> None:
+        """Count a finished call; a `status` that is none (0: nothing was answered) counts as `other`."""
+        self._statuses[status // 100 if 100 <= status < 600 else 0] += 1
+        self._buckets[bisect_left(DURATION_BOUNDS, seconds)] += 1
+        self._sum += seconds
+
+    def refused(self, code: str) -> None:
+        """Count a call that the gateway refused or could not complete, by its error code."""
+        self._refusals.add(code)
+
+    def statuses(self) -> Iterator[tuple[str, int]]:
+        """Yield status classes and counts; `other` only if there were any."""
+        for position, status in enumerate(_STATUS_CLASSES, 1):
+            yield status, self._statuses[position]
+        if self._statuses[0]:
+            yield OTHER, self._statuses[0]
+
+    def durations(self) -> tuple[list[tuple[str, float]], float]:
+        """Return the cumulative buckets and the sum of seconds."""
+        bounds = (*map(str, DURATION_BOUNDS), *_UNBOUNDED)
+        return list(zip(bounds, accumulate(self._buckets), strict=True)), self._sum
+
+
 class Metrics(Collector):
     """Everything one process counts; `open_exchanges` is asked whenever the metrics are read."""
 
     def __init__(self, open_exchanges: Callable[[], int] = lambda: 0) -> None:
         self.open_exchanges = open_exchanges
-        self.sessions_started = 0
-        self.logins = Tally("bff_logins", "Logins by outcome.", "outcome", LOGIN_OUTCOMES)
-        self.refreshes = Tally("bff_refreshes", "Token refreshes by outcome.", "outcome", REFRESH_OUTCOMES)
+        self.logins = Tally("bff_logins", "Logins that came back from the provider.", "outcome", LOGIN_OUTCOMES)
+        self.refreshes = Tally("bff_refreshes", "Token refreshes.", "outcome", REFRESH_OUTCOMES)
         self.sessions_ended = Tally("bff_sessions_ended", "Sessions ended before their limits.", "reason", END_REASONS)
-        self.csrf_rejections = Tally(
-            "bff_csrf_rejections", "Requests refused as cross-origin.", "rule", CROSS_ORIGIN_RULES
-        )
-        self.backchannel_logouts = Tally(
-            "bff_backchannel_logouts", "Logouts sent by the provider.", "outcome", BACKCHANNEL_OUTCOMES
-        )
-        self.store_errors = Tally("bff_store_errors", "Failures of the session store.", "operation", STORE_OPERATIONS)
+        self.refusals = Tally("bff_refusals", "Requests refused or failed in the gateway.", "code", CODES)
+        self.backchannel_logouts = 0
         self._meters: dict[str, RouteMeter] = {}
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
@@ -113,12 +119,33 @@ class Metrics(Collector):
         """Return the meter of a route, made on first use; `route` is a name from the configuration, never a path."""
         meter = self._meters.get(route)
         if meter is None:
-            meter = self._meters[route] = RouteMeter(route)
+            meter = self._meters[route] = RouteMeter(route, self.refusals)
         return meter
 
-    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count a request that the gateway itself answered; `route` is an endpoint's name."""
+    def request_ended(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count a request that the gateway itself answered; `route` is an endpoint's name, never a path."""
         self.meter(route).observe(status, seconds)
+
+    def refused(self, code: str) -> None:
+        """Count an error that became an answer, by its code."""
+        self.refusals.add(code)
+
+    def login_ended(self, outcome: str) -> None:
+        """Count a login that came back from the provider."""
+        self.logins.add(outcome)
+
+    def refresh_ended(self, outcome: str) -> None:
+        """Count a refresh of a session's tokens."""
+        self.refreshes.add(outcome)
+
+    def session_ended(self, reason: str) -> None:
+        """Count a session that was ended before its limits."""
+        self.sessions_ended.add(reason)
+
+    def backchannel_logout_ended(self, sessions: int) -> None:
+        """Count a logout that the provider sent and the sessions that it ended."""
+        self.backchannel_logouts += 1
+        self.sessions_ended.add("backchannel_logout", sessions)
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics as they are now."""
@@ -133,12 +160,12 @@ class Metrics(Collector):
             durations.add_metric([meter.route], buckets, total)
         yield requests
         yield durations
-        yield CounterMetricFamily("bff_sessions_started", "Sessions started.", value=self.sessions_started)
-        for tally in (
-            *(self.logins, self.refreshes, self.sessions_ended, self.csrf_rejections, self.backchannel_logouts),
-            self.store_errors,
-        ):
+        yield CounterMetricFamily("bff_sessions_started", "Sessions started.", value=self.logins.count("succeeded"))
+        for tally in (self.logins, self.refreshes, self.sessions_ended, self.refusals):
             yield tally.family()
+        yield CounterMetricFamily(
+            "bff_backchannel_logouts", "Logouts sent by the provider and carried out.", value=self.backchannel_logouts
+        )
         yield GaugeMetricFamily("bff_open_exchanges", "Proxied calls under way now.", value=self.open_exchanges())
 
 

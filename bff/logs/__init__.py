@@ -47,7 +47,8 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> LineW
 
     Returns the writer, which `AccessLog` shares so that the order of lines is kept. May be called again.
     """
-    writer = LineWriter(sys.stderr if stream is None else stream)
+    _logger.setLevel(settings.log_level.upper())
+    writer = LineWriter(sys.stderr if stream is None else stream, takes_requests=_logger.isEnabledFor(logging.INFO))
     handler = LineHandler(writer)
     handler.setFormatter(EventFormatter(settings.log_format))
     root = logging.getLogger()
@@ -56,7 +57,6 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> LineW
             logger.removeHandler(former)
         logger.addHandler(handler)
     _logger.propagate = False
-    _logger.setLevel(settings.log_level.upper())
     root.setLevel(logging.WARNING)
     for name in _QUIET:
         library = logging.getLogger(name)

@@ -49,15 +49,12 @@ class AccessLog:
     """Writes the line of each request to `stream`; `clock` tells seconds since the epoch.
 
     Written are method, path without query, status, size, durations, client, route, request id and error code, and
-    nothing else of a request. Lines wait in `writer` for a moment; flush it at shutdown.
+    nothing else of a request. Lines wait for a moment; `flush` at shutdown.
     """
 
-    def __init__(
-        self, stream: LineWriter | TextIO, form: Form, clock: Callable[[], float], *, is_enabled: bool = True
-    ) -> None:
+    def __init__(self, stream: LineWriter | TextIO, form: Form, clock: Callable[[], float]) -> None:
         self.writer = stream if isinstance(stream, LineWriter) else LineWriter(stream)
         self._layout = _LAYOUTS[form]
-        self._is_enabled = is_enabled
         self._clock = clock
         self._second = -1
         self._moment = ""
@@ -81,7 +78,7 @@ class AccessLog:
 
         `upstream_ms` is None if no upstream was asked, `code` None if the gateway itself refused nothing.
         """
-        if not self._is_enabled:
+        if not self.writer.takes_requests:
             return
         now = self._clock()
         second = int(now)
@@ -106,6 +103,10 @@ class AccessLog:
                 "" if code is None else layout.code % escaped(code),
             )
         )
+
+    def flush(self) -> None:
+        """Write the lines that wait; to be called at shutdown."""
+        self.writer.flush()
 
     def _remember_call(self, method: str, route: str) -> str:
         part = self._layout.call % (escaped(method), escaped(route))

@@ -18,10 +18,12 @@ _FLUSH_LINES: Final = 64
 class LineWriter:
     """Lines on their way to a stream: events at once, access lines in batches, all in the order in which they came.
 
-    A stream that fails loses lines; it never fails a request.
+    A stream that fails loses lines; it never fails a request. `takes_requests` is False where the log's level leaves
+    the lines of requests out.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, takes_requests: bool = True) -> None:
+        self.takes_requests = takes_requests
         self._stream = stream
         self._lines: list[str] = []
         self._is_scheduled = False

@@ -1,9 +1,9 @@
 """Where sessions are kept: the forms of `BFF_REDIS_URL`, checked for shape; the store reads them in detail.
 
-    redis://[user:password@]host[:port][/db]                 rediss:// with TLS
-    unix://[user:password@]/path/to/socket[?db=n]
-    redis+sentinel://[user:password@]host[:port],host[:port],.../service[/db]
-    redis+cluster://[user:password@]host[:port],host[:port],...
+    redis://[[user]:password@]host[:port][/database]                rediss:// with TLS
+    unix://[[user]:password@]/path/to/socket[?db=n]
+    redis+sentinel://[[user]:password@]host[:port],host[:port],.../service[/database]
+    redis+cluster://[[user]:password@]host[:port],host[:port],...
 
 `valkey` may be written for `redis`. Passwords with reserved characters are percent-encoded.
 """
@@ -17,8 +17,8 @@ from bff.settings.fault import Unacceptable
 from bff.settings.secret import Secret
 
 SCHEMES: Final = (
-    *("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),
-    *("valkey", "valkeys", "valkey+sentinel", "valkeys+sentinel", "valkey+cluster", "valkeys+cluster"),
+    *("redis", "rediss", "redis+unix", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),
+    *("valkey", "valkeys", "valkey+unix", "valkey+sentinel", "valkeys+sentinel", "valkey+cluster", "valkeys+cluster"),
 )
 
 _CHARACTERS = re.compile(r"[!-~]{1,4096}")
@@ -39,11 +39,13 @@ def parse_redis_url(text: str) -> Secret:
     rest, _, query = rest.partition("?")
     if "#" in rest or "#" in query:
         raise Unacceptable("must not have a fragment", "Write # in a password as %23")
-    _check_query(query)
-    place = rest.rpartition("@")[2]
-    if "@" in rest.rpartition("@")[0]:
-        raise Unacceptable("must have one @ at most", "Write @ in a password as %40")
-    if scheme == "unix":
+    _check_query(query, scheme)
+    credentials, at, place = rest.rpartition("@")
+    if re.search("[@/]", credentials):
+        raise Unacceptable("has an @ or / in user or password", "Write them as %40 and %2F")
+    if at and ":" not in credentials:
+        raise Unacceptable("has a user without password", "Write :password@ for a password alone")
+    if scheme.endswith("unix"):
         if not place.startswith("/"):
             raise Unacceptable("must name the socket by an absolute path", "Write for example unix:///run/redis.sock")
         return Secret(text)
@@ -54,12 +56,18 @@ def parse_redis_url(text: str) -> Secret:
     return Secret(text)
 
 
-def _check_query(query: str) -> None:
+def _check_query(query: str, scheme: str) -> None:
+    known: tuple[str, ...] = ()
+    if scheme.endswith("unix"):
+        known = ("db", "username", "password")
+    elif scheme.endswith("sentinel"):
+        known = ("sentinel_username", "sentinel_password")
     for item in filter(None, query.split("&")):
         name, _, value = item.partition("=")
-        if name != "db" or not _DATABASE.fullmatch(value):
+        if name not in known or (name == "db" and not _DATABASE.fullmatch(value)):
             raise Unacceptable(
-                "must have no other parameter than db, a number", "TLS is set by the scheme and BFF_CA_FILE alone"
+                f"has a parameter that is not known here; known are {', '.join(known) or 'none'}",
+                "TLS is set by the scheme and BFF_CA_FILE alone",
             )
 
 
@@ -84,7 +92,7 @@ def _check_path(kind: str, path: str) -> None:
                 "Write for example redis+sentinel://s1:26379,s2:26379/mymaster/0",
             )
     elif kind == "cluster":
-        if path not in ("", "0"):
+        if path:
             raise Unacceptable(
                 "must not choose a database: a cluster has none but 0", "Leave out what follows the hosts"
             )

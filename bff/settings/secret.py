@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from typing import NoReturn
 
 
 class Secret:
-    """Text that no repr, log line, format string, copy of the settings or pickle shows; `reveal` returns it."""
+    """Text that no repr, log line or format string shows; `reveal` returns it."""
 
     __slots__ = ("_text",)
 
@@ -31,6 +30,3 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not serialised")
