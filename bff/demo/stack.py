@@ -99,6 +99,7 @@ class Stack:
             *("--post-logout-redirect-uri", f"{self.gateway_url}/"),
             *("--backchannel-logout-uri", f"{self.gateway_url}/bff/backchannel-logout"),
             *("--audience", AUDIENCE),
+            *("--pushed-requests", "on"),
         ]
         child = self._child("provider", ["bff.demo.provider", *arguments], PROVIDER_CLIENT_SECRET=self._client_secret)
         self._run(child, f"{self.issuer}/.well-known/openid-configuration")
