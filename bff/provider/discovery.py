@@ -29,10 +29,10 @@ class Discovery:
         self._issuer = issuer
         self._openid = openid
         self.metadata: RemoteDocument[ProviderMetadata] = RemoteDocument(
-            self._fetch_metadata, lifetime=METADATA_LIFETIME, max_age=_METADATA_MAX_AGE, clock=clock
+            "metadata", self._fetch_metadata, lifetime=METADATA_LIFETIME, max_age=_METADATA_MAX_AGE, clock=clock
         )
         self.keys: RemoteDocument[ProviderKeys] = RemoteDocument(
-            self._fetch_keys, lifetime=KEYS_LIFETIME, max_age=_KEYS_MAX_AGE, clock=clock
+            "keys", self._fetch_keys, lifetime=KEYS_LIFETIME, max_age=_KEYS_MAX_AGE, clock=clock
         )
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, TypeVar
 
 from bff.errors import InvalidProviderAnswer, ProviderUnavailable
 from bff.flights import Flights
+from bff.logs import event
 
 Document = TypeVar("Document")
 
@@ -20,7 +22,7 @@ RELOAD_WINDOW = 5.0
 
 
 class RemoteDocument(Generic[Document]):
-    """The last good version of a document; `lifetime` and `max_age` are in seconds.
+    """The last good version of a document, `name` in the log; `lifetime` and `max_age` are in seconds.
 
     After `lifetime` it is fetched again in the background while the old version is still given out, which ends at
     `max_age`. Every method that fetches raises `ProviderUnavailable` or `InvalidProviderAnswer`.
@@ -28,12 +30,14 @@ class RemoteDocument(Generic[Document]):
 
     def __init__(
         self,
+        name: str,
         fetch: Callable[[], Awaitable[Document]],
         *,
         lifetime: float,
         max_age: float,
         clock: Callable[[], float],
     ) -> None:
+        self._name = name
         self._fetch = fetch
         self._lifetime = lifetime
         self._max_age = max_age
@@ -111,7 +115,11 @@ class RemoteDocument(Generic[Document]):
         try:
             document = await self._fetch()
         except (ProviderUnavailable, InvalidProviderAnswer) as failure:
+            if self._failure is None or self._failure.reason != failure.reason:
+                event(logging.WARNING, f"{self._name}.fetch_failed", reason=failure.reason)
             self._failure, self._failed_at = failure, self._clock()
             raise
+        if self._failure is not None:
+            event(logging.INFO, f"{self._name}.fetched_again")
         self._document, self._fetched_at, self._failure = document, self._clock(), None
         return document

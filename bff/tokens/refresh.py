@@ -127,10 +127,11 @@ class Refresher:
             now = self._clock()
             if not forced and not is_due(current.record, now):
                 return Refreshed(current)
-            alive = current.record.access_token.is_fresh(now, 0)
-            if now - started_at >= (WAIT_WHILE_ALIVE if alive else WAIT_FOR_PEER):
-                if alive:
-                    self._pauses.note(session.key, PAUSE)
+            left = (current.record.access_token.expires_at or now) - now
+            goes_on = left > 0 and not forced
+            if now - started_at >= (WAIT_WHILE_ALIVE if goes_on else WAIT_FOR_PEER):
+                if goes_on:
+                    self._pauses.note(session.key, min(PAUSE, left))
                 return Refreshed(current, ProviderUnavailable("refresh.held_elsewhere", PAUSE))
             # Jitter: instances that began to wait together do not stay together.
             await asyncio.sleep(delay * (0.75 + self._random_bytes(1)[0] / 512))
@@ -148,6 +149,7 @@ class Refresher:
             return await self._with_claims(session, None) if forced else Refreshed(session)
         left = await self._pauses.left(session.key) or self._breaker.enter()
         if left > 0:
+            self._pauses.note(session.key, left)
             return Refreshed(session, ProviderUnavailable("refresh.paused", left))
         try:
             refreshed = await self._provider.refresh(session.record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from bff.errors import (
     ClientRefused,
@@ -14,13 +15,16 @@ from bff.errors import (
     StoreUnavailable,
 )
 from bff.flights import Flights
-from bff.provider import Provider
+from bff.provider import PROVIDER_TIMEOUT, Provider
 from bff.session.record import AccessToken
 from bff.sessions import Session, Sessions
 from bff.tokens.backoff import RefreshPauses
 from bff.tokens.refresh import Refreshed, Refresher, is_due
 
-SHUTDOWN_TIMEOUT = 10.0
+SHUTDOWN_TIMEOUT: Final = PROVIDER_TIMEOUT + 2.0
+"""Seconds: a refresh whose token is on its way to the provider is seen through, its answer cannot be had again."""
+
+_SAVE_TIMEOUT = 5.0
 
 
 class Tokens:
@@ -93,10 +97,10 @@ class Tokens:
         return outcome.session
 
     async def close(self) -> None:
-        """Wait for refreshes under way, then for their tokens to be kept, `SHUTDOWN_TIMEOUT` seconds each at most."""
+        """Wait for refreshes under way, for `SHUTDOWN_TIMEOUT` seconds at most, then for their tokens to be kept."""
         await self._flights.close(SHUTDOWN_TIMEOUT)
         await self._forced_flights.close(0)
-        await self._refresher.close(SHUTDOWN_TIMEOUT)
+        await self._refresher.close(_SAVE_TIMEOUT)
 
     async def _force(self, session: Session) -> Refreshed:
         # A refresh that began before this call may have been answered before it, too.

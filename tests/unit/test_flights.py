@@ -16,7 +16,7 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
     return virtual_time()
 
 
-class Stopped(Exception):  # noqa: N818
+class Stopped(Exception):
     """What waiters get."""
 
 

@@ -33,7 +33,7 @@ class Source:
 
 
 def document(source: Source, *, lifetime: float = 600, max_age: float = 86400) -> RemoteDocument[str]:
-    return RemoteDocument(source, lifetime=lifetime, max_age=max_age, clock=clock)
+    return RemoteDocument("document", source, lifetime=lifetime, max_age=max_age, clock=clock)
 
 
 async def test_it_is_fetched_once_for_all_who_ask_and_then_kept() -> None:
@@ -75,6 +75,20 @@ async def test_the_old_version_is_given_out_while_the_fetch_fails_and_the_failur
     await asyncio.sleep(1.1)
     assert await remote.get() != "version-1"
     assert remote.failure is None
+
+
+async def test_an_outage_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="bff")
+    source = Source()
+    remote = document(source)
+    source.failure = ProviderUnavailable("provider.connect")
+    for _ in range(5):
+        with pytest.raises(ProviderUnavailable):
+            await remote.get()
+        await asyncio.sleep(FAILURE_MEMORY)
+    source.failure = None
+    await remote.get()
+    assert caplog.messages == ["document.fetch_failed", "document.fetched_again"]
 
 
 async def test_a_version_past_its_greatest_age_is_not_given_out_any_more() -> None:
@@ -171,7 +185,7 @@ async def test_a_failed_search_keeps_what_there_was() -> None:
 async def test_a_clock_that_is_set_back_freezes_nothing() -> None:
     source = Source()
     now = [EPOCH]
-    remote: RemoteDocument[str] = RemoteDocument(source, lifetime=600, max_age=86400, clock=lambda: now[0])
+    remote: RemoteDocument[str] = RemoteDocument("document", source, lifetime=600, max_age=86400, clock=lambda: now[0])
     seen = await remote.get()
     await remote.newer_than(seen, patient=False)
     now[0] -= 3600

@@ -168,6 +168,28 @@ async def test_while_a_dead_instance_holds_the_lease_a_living_token_is_used_afte
     assert await fleet[0].call(session.handle) != "access-0"
 
 
+async def test_a_call_that_went_on_with_its_token_waits_for_the_peer_when_that_token_has_died() -> None:
+    fleet = Fleet(size=2)
+    session = await fleet.log_in()
+    await asyncio.sleep(DEAD - 7)
+    fleet.double.delay = 9.0
+    slow = asyncio.create_task(fleet[0].call(session.handle))
+    await asyncio.sleep(0)
+    assert await fleet[1].call(session.handle) == "access-0"
+    await asyncio.sleep(1.5)
+    assert await fleet[1].call(session.handle) == await slow != "access-0"
+    assert fleet.token_requests == 1
+
+
+async def test_a_forced_refresh_waits_for_a_peer_though_its_token_is_alive() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in(lifetime=None)
+    await fleet.memory.acquire(f"refresh:{session.key}", owner="dead", lifetime=LEASE_LIFETIME)
+    refreshed = await fleet[0].tokens.refresh_now(session)
+    assert refreshed.record.access_token.value != "access-0"
+    assert clock() - EPOCH >= LEASE_LIFETIME
+
+
 async def test_while_a_dead_instance_holds_the_lease_a_call_without_a_token_waits_for_the_lease_to_end() -> None:
     fleet = Fleet()
     session = await fleet.log_in()
