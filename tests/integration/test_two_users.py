@@ -1,0 +1,70 @@
+"""Two users, thousands of interleaved calls, cancellations among them: nobody ever gets the other's token or answer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+
+import httpx2
+import pytest
+
+from tests.support.processes import GatewayServer, start_gateway, start_provider, start_timesheets, start_valkey
+from tests.support.sign_in import sign_in
+
+CALLS = 1500
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[GatewayServer]:
+    with ExitStack() as stack:
+        valkey = stack.enter_context(start_valkey())
+        provider = stack.enter_context(start_provider())
+        timesheets = stack.enter_context(start_timesheets(provider))
+        yield stack.enter_context(start_gateway(provider, timesheets.url, valkey.url))
+
+
+@pytest.fixture
+async def users(gateway: GatewayServer) -> AsyncIterator[tuple[httpx2.AsyncClient, httpx2.AsyncClient]]:
+    async with await sign_in(gateway, "alice") as alice, await sign_in(gateway, "bob") as bob:
+        yield alice, bob
+
+
+async def subjects_of(users: tuple[httpx2.AsyncClient, httpx2.AsyncClient]) -> list[str]:
+    subjects = [(await browser.get("/bff/session")).json()["claims"]["sub"] for browser in users]
+    assert subjects[0] != subjects[1]
+    return subjects
+
+
+async def whoami(browser: httpx2.AsyncClient, limit: asyncio.Semaphore) -> str:
+    async with limit:
+        answer = await browser.get("/api/whoami")
+        assert answer.status_code == 200, answer.text
+        subject: str = answer.json()["sub"]
+        return subject
+
+
+async def test_every_call_carries_its_owners_token(users: tuple[httpx2.AsyncClient, httpx2.AsyncClient]) -> None:
+    limit = asyncio.Semaphore(40)
+    subjects = await subjects_of(users)
+    owners = [random.randrange(2) for _ in range(CALLS)]
+    answers = await asyncio.gather(*(whoami(users[owner], limit) for owner in owners))
+    assert answers == [subjects[owner] for owner in owners]
+
+
+async def test_a_thousand_cancelled_calls_cross_no_answers(
+    users: tuple[httpx2.AsyncClient, httpx2.AsyncClient],
+) -> None:
+    limit = asyncio.Semaphore(40)
+    subjects = await subjects_of(users)
+    for _ in range(20):
+        tasks = [asyncio.create_task(whoami(users[number % 2], limit)) for number in range(50)]
+        await asyncio.sleep(random.uniform(0, 0.03))
+        for task in tasks:
+            task.cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        for number, answer in enumerate(done):
+            assert isinstance(answer, asyncio.CancelledError) or answer == subjects[number % 2]
+    answers = await asyncio.gather(*(whoami(users[number % 2], limit) for number in range(200)))
+    assert answers == [subjects[number % 2] for number in range(200)]
