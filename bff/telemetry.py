@@ -20,11 +20,12 @@ from prometheus_client.registry import Collector
 DURATION_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of the duration histogram's buckets, in seconds."""
 
-LOGIN_OUTCOMES: Final = ("succeeded", "refused", "failed", "unavailable", "stray")
+LOGIN_OUTCOMES: Final = ("started", "succeeded", "refused", "failed", "unavailable", "stray")
 REFRESH_OUTCOMES: Final = (
     *("refreshed", "adopted", "grant_refused", "unavailable", "client_refused", "invalid_answer"),
     *("id_token_refused", "subject_changed"),
 )
+BACKCHANNEL_OUTCOMES: Final = ("accepted", "refused", "unavailable")
 END_REASONS: Final = ("logout", "backchannel_logout", "grant_refused", "replaced")
 CODES: Final = (
     *("bad_request", "no_session", "session_expired", "session_ended", "step_up_required", "csrf_rejected"),
@@ -109,7 +110,12 @@ class Metrics(Collector):
         self.refreshes = Tally("bff_refreshes", "Token refreshes.", "outcome", REFRESH_OUTCOMES)
         self.sessions_ended = Tally("bff_sessions_ended", "Sessions ended before their limits.", "reason", END_REASONS)
         self.refusals = Tally("bff_refusals", "Requests refused or failed in the gateway.", "code", CODES)
-        self.backchannel_logouts = 0
+        self.csrf_rejections = Tally("bff_csrf_rejections", "Requests refused as cross-origin.", "rule", ("endpoint",))
+        self.store_errors = Tally("bff_store_errors", "Requests that the store failed.", "operation", ())
+        self.backchannel_logouts = Tally(
+            "bff_backchannel_logouts", "Logouts sent by the provider.", "outcome", BACKCHANNEL_OUTCOMES
+        )
+        self.sessions_started = 0
         self._meters: dict[str, RouteMeter] = {}
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(self)
