@@ -26,6 +26,7 @@ REFRESH_OUTCOMES: Final = (
     *("id_token_refused", "subject_changed"),
 )
 BACKCHANNEL_OUTCOMES: Final = ("accepted", "refused", "unavailable")
+CROSS_ORIGIN_RULES: Final = ("fetch_metadata", "origin", "header")
 END_REASONS: Final = ("logout", "backchannel_logout", "grant_refused", "replaced")
 CODES: Final = (
     *("bad_request", "no_session", "session_expired", "session_ended", "step_up_required", "csrf_rejected"),
@@ -110,7 +111,9 @@ class Metrics(Collector):
         self.refreshes = Tally("bff_refreshes", "Token refreshes.", "outcome", REFRESH_OUTCOMES)
         self.sessions_ended = Tally("bff_sessions_ended", "Sessions ended before their limits.", "reason", END_REASONS)
         self.refusals = Tally("bff_refusals", "Requests refused or failed in the gateway.", "code", CODES)
-        self.csrf_rejections = Tally("bff_csrf_rejections", "Requests refused as cross-origin.", "rule", ("endpoint",))
+        self.csrf_rejections = Tally(
+            "bff_csrf_rejections", "Requests refused as cross-origin.", "rule", CROSS_ORIGIN_RULES
+        )
         self.store_errors = Tally("bff_store_errors", "Requests that the store failed.", "operation", ())
         self.backchannel_logouts = Tally(
             "bff_backchannel_logouts", "Logouts sent by the provider.", "outcome", BACKCHANNEL_OUTCOMES
@@ -128,30 +131,13 @@ class Metrics(Collector):
             meter = self._meters[route] = RouteMeter(route, self.refusals)
         return meter
 
-    def request_ended(self, route: str, method: str, status: int, seconds: float) -> None:
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request that the gateway itself answered; `route` is an endpoint's name, never a path."""
         self.meter(route).observe(status, seconds)
 
     def refused(self, code: str) -> None:
         """Count an error that became an answer, by its code."""
         self.refusals.add(code)
-
-    def login_ended(self, outcome: str) -> None:
-        """Count a login that came back from the provider."""
-        self.logins.add(outcome)
-
-    def refresh_ended(self, outcome: str) -> None:
-        """Count a refresh of a session's tokens."""
-        self.refreshes.add(outcome)
-
-    def session_ended(self, reason: str) -> None:
-        """Count a session that was ended before its limits."""
-        self.sessions_ended.add(reason)
-
-    def backchannel_logout_ended(self, sessions: int) -> None:
-        """Count a logout that the provider sent and the sessions that it ended."""
-        self.backchannel_logouts += 1
-        self.sessions_ended.add("backchannel_logout", sessions)
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics as they are now."""
@@ -166,12 +152,12 @@ class Metrics(Collector):
             durations.add_metric([meter.route], buckets, total)
         yield requests
         yield durations
-        yield CounterMetricFamily("bff_sessions_started", "Sessions started.", value=self.logins.count("succeeded"))
-        for tally in (self.logins, self.refreshes, self.sessions_ended, self.refusals):
+        yield CounterMetricFamily("bff_sessions_started", "Sessions started.", value=self.sessions_started)
+        for tally in (
+            *(self.logins, self.refreshes, self.sessions_ended, self.refusals, self.csrf_rejections),
+            *(self.backchannel_logouts, self.store_errors),
+        ):
             yield tally.family()
-        yield CounterMetricFamily(
-            "bff_backchannel_logouts", "Logouts sent by the provider and carried out.", value=self.backchannel_logouts
-        )
         yield GaugeMetricFamily("bff_open_exchanges", "Proxied calls under way now.", value=self.open_exchanges())
 
 
