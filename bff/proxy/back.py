@@ -69,7 +69,7 @@ class Back(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._status = 0
         self._fields: list[tuple[bytes, bytes]] = []
-        self._head_size = 0
+        self._section_size = 0
         self._in_head = True
         self._until_close = False
         self._is_complete = False
@@ -90,7 +90,15 @@ class Back(asyncio.Protocol):
     @property
     def is_reusable(self) -> bool:
         """Whether the last answer left the connection fit for another request."""
-        return self._keep_alive and not self._is_in_doubt and not self.is_lost and not self.transport.is_closing()
+        transport = self.transport
+        return (
+            self._keep_alive
+            and not self._is_in_doubt
+            and not self.is_lost
+            and not transport.is_closing()
+            # An upstream that answered before it had read the whole request might never read the rest.
+            and transport.get_write_buffer_size() == 0
+        )
 
     def abandon(self) -> None:
         """Drop the exchange and the connection."""
@@ -106,8 +114,7 @@ class Back(asyncio.Protocol):
             self.transport.abort()
             return
         self.has_answered = True
-        if self._in_head:
-            self._head_size += len(data)
+        self._section_size += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -117,7 +124,8 @@ class Back(asyncio.Protocol):
                 return
         if self._is_complete:
             self._complete()
-        elif self._in_head and self._head_size > _LARGEST_HEAD:
+        elif self._section_size > _LARGEST_HEAD:
+            # Nothing but header or trailer lines, or chunk extensions, for longer than any of them may be.
             self._fail("upstream.head_too_large")
         elif self.receiver is not None:
             self.receiver.answer_flush()
@@ -159,7 +167,7 @@ class Back(asyncio.Protocol):
             return
         self._status = status = self._parser.get_status_code()
         self._in_head = False
-        if len(self._fields) > _MOST_FIELDS or self._head_size > 2 * _LARGEST_HEAD:
+        if len(self._fields) > _MOST_FIELDS or (self._section_size > _LARGEST_HEAD and self._is_head_too_large()):
             raise UpstreamUnavailable("upstream.head_too_large")
         if status < 200:
             self._interim += 1
@@ -176,22 +184,30 @@ class Back(asyncio.Protocol):
             self._is_complete = True
             self._parser = httptools.HttpResponseParser(self)
 
+    def _is_head_too_large(self) -> bool:
+        # What was read up to here may be mostly body.
+        return sum(len(name) + len(value) + 4 for name, value in self._fields) > _LARGEST_HEAD
+
     def on_body(self, body: bytes) -> None:
+        self._section_size = 0
         if self._is_complete:
             self._is_in_doubt = True
+        elif self._status < 200:
+            # The parser believes an interim answer of an unknown status that it has a body; none has (RFC 9110 15.2).
+            raise UpstreamUnavailable("upstream.interim")
         elif self.receiver is not None:
             self.receiver.answer_body(body)
 
     def on_message_complete(self) -> None:
         if self._status >= 200 and not self._in_head:
             self._is_complete = True
-        self._head_size = 0
+        self._section_size = 0
         self._in_head = True
 
     def _complete(self) -> None:
         self._is_complete = False
         self._status = 0
-        self._head_size = 0
+        self._section_size = 0
         self._in_head = True
         self.served += 1
         receiver, self.receiver = self.receiver, None
