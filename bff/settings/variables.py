@@ -91,7 +91,7 @@ VARIABLES: Final = (
     ),
     Variable(
         name="BFF_TRUSTED_PROXIES", parse=networks, default="none",
-        meaning="Networks whose X-Forwarded-* and Forwarded fields are believed, in CIDR notation.",
+        meaning="Networks of proxies that are believed about the client's address, in CIDR notation.",
     ),
     # The identity provider
     Variable(
