@@ -70,6 +70,8 @@ def _check_jwk(text: str) -> None:
     if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
         raise form
     for key in keys:
+        if key.get("use", "sig") != "sig":
+            continue
         if key.get("kty") not in _KEY_TYPES:
             raise Unacceptable("must hold asymmetric keys alone", f"Use keys whose kty is {', '.join(_KEY_TYPES)}")
         if not isinstance(key.get("d"), str):

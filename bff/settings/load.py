@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from bff.errors import SettingsInvalid
@@ -36,11 +37,14 @@ def load_settings(
     *,
     read_file: ReadFile = Path.read_bytes,
     new_key: Callable[[], str] = lambda: secrets.token_urlsafe(48),
+    checks: Mapping[str, Callable[[str], object]] = MappingProxyType({}),
 ) -> Settings:
     """Return the settings that the environment describes.
 
     An empty variable counts as unset. `read_file` reads the files that variables name; `new_key` makes the key of a
-    gateway that keeps its sessions in memory and was given none. Raises `SettingsInvalid` with all faults.
+    gateway that keeps its sessions in memory and was given none. `checks` are the parsers of those who use a secret,
+    by the secret's variable: what raises `ValueError` is one more fault, its text the rule. Raises `SettingsInvalid`
+    with all faults.
     """
     given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
     given = {name: value for name, value in given.items() if not _is_service_link(name, value)}
@@ -52,7 +56,9 @@ def load_settings(
         try:
             text = _text_of(variable, given, read_file)
             if text is not None:
-                values[variable.name] = variable.parse(text)
+                values[variable.name] = value = variable.parse(text)
+                if variable.name in checks:
+                    _check_further(value, checks[variable.name])
             elif variable.required:
                 raise Unacceptable("is required", variable.meaning.rstrip("."))
         except Unacceptable as fault:
@@ -102,6 +108,15 @@ def _text_of(variable: Variable, given: Mapping[str, str], read_file: ReadFile) 
     if not text:
         raise Unacceptable(f"{variable.name}_FILE names an empty file", "Write the secret into it")
     return text
+
+
+def _check_further(secret: Secret, check: Callable[[str], object]) -> None:
+    try:
+        check(secret.reveal())
+    except ValueError as error:
+        # The text of a `UnicodeError` quotes what it was about.
+        rule = "cannot be used" if isinstance(error, UnicodeError) else str(error)
+        raise Unacceptable(rule, "docs/configuration.md has the forms it can take") from None
 
 
 def _read_text(path: Path, read_file: ReadFile, name: str) -> str:
