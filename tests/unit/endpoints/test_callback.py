@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Any
 
 import httpx2
 import pytest
@@ -232,7 +233,8 @@ async def test_an_id_token_that_is_not_ours_makes_no_session(
     browser: Browser, site: Site, changes: dict[str, str]
 ) -> None:
     request = await browser.begin()
-    site.provider.overrides["/token"] = lambda _: site.provider._tokens("f", **{"nonce": request["nonce"], **changes})
+    claims: dict[str, Any] = {"nonce": request["nonce"], **changes}
+    site.provider.overrides["/token"] = lambda _: site.provider._tokens("f", **claims)
     answer = await browser.finish(request)
     assert answer.status == 400
     assert browser.session_cookie is None

@@ -198,8 +198,8 @@ class TestInitiatedByAThirdParty:
         "target",
         [
             "https://evil.example/", "https://app.example.com.evil.example/", "https://app.example.com@evil.example/",
-            "https://app.example.com:444/", "//evil.example", "/\\evil.example", "http://app.example.com/", "javascript:1",
-            "https://app.example.com//evil.example", "https://app.example.com/bff/login",
+            "https://app.example.com:444/", "//evil.example", "/\\evil.example", "javascript:1",
+            "http://app.example.com/",            "https://app.example.com//evil.example", "https://app.example.com/bff/login",
         ],
     )  # fmt: skip
     async def test_a_target_elsewhere_is_dropped(self, browser: Browser, target: str) -> None:

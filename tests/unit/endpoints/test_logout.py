@@ -1,0 +1,188 @@
+"""The end of a session by its user: here first, then at the provider."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx2
+import pytest
+
+from tests.support.asgi_call import Answer, Fields
+from tests.support.gateway_browser import SESSION_COOKIE, Browser, Site, running_site
+from tests.support.signed_tokens import CLIENT_ID, ISSUER
+
+JSON = ("Accept", "application/json")
+SAME_ORIGIN = ("Sec-Fetch-Site", "same-origin")
+
+
+async def log_out(browser: Browser) -> Answer:
+    return await browser.fetch("POST", "/bff/logout", fields=[JSON])
+
+
+async def test_a_script_gets_the_providers_url(browser: Browser, site: Site) -> None:
+    await browser.sign_in()
+    answer = await log_out(browser)
+    assert answer.status == 200
+    url = urlsplit(answer.json["logout_url"])
+    assert f"{url.scheme}://{url.netloc}{url.path}" == f"{ISSUER}/logout"
+    query = dict(parse_qsl(url.query))
+    assert query["client_id"] == CLIENT_ID
+    assert query["post_logout_redirect_uri"] == "https://app.example.com/"
+    assert query["id_token_hint"].count(".") == 2
+    assert answer["cache-control"] == "no-store"
+    assert browser.cookies == {}
+    assert site.gateway.metrics.sessions_ended.count("logout") == 1
+
+
+async def test_a_form_is_redirected_there_with_303(browser: Browser) -> None:
+    await browser.sign_in()
+    answer = await browser.navigate("/bff/logout", method="POST")
+    assert answer.status == 303
+    assert answer["location"].startswith(f"{ISSUER}/logout?id_token_hint=")
+    assert browser.session_cookie is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ([SAME_ORIGIN], 200),
+        ([SAME_ORIGIN, ("Accept", "*/*")], 200),
+        ([SAME_ORIGIN, ("Accept", "text/html")], 303),
+        ([SAME_ORIGIN, ("Accept", "text/html, application/json")], 200),
+        ([SAME_ORIGIN, ("Sec-Fetch-Mode", "navigate")], 303),
+        ([SAME_ORIGIN, ("Sec-Fetch-Mode", "cors"), ("Accept", "text/html")], 200),
+    ],
+)
+async def test_who_navigates_is_redirected_and_who_calls_gets_json(site: Site, fields: Fields, status: int) -> None:
+    assert (await site.call("POST", "/bff/logout", fields)).status == status
+
+
+async def test_a_captured_cookie_is_worth_nothing_afterwards(browser: Browser) -> None:
+    await browser.sign_in()
+    captured = browser.cookies[SESSION_COOKIE]
+    await log_out(browser)
+    browser.cookies[SESSION_COOKIE] = captured
+    assert (await browser.session())["authenticated"] is False
+
+
+async def test_the_tokens_are_revoked_after_the_answer(browser: Browser, site: Site) -> None:
+    await browser.sign_in()
+    site.provider.delay = 5
+    await log_out(browser)
+    assert site.provider.revoked == []
+    await asyncio.sleep(20)
+    assert [token.split("-")[0] for token in site.provider.revoked] == ["refresh", "access"]
+
+
+async def test_a_provider_that_cannot_be_reached_does_not_stop_a_logout(browser: Browser, site: Site) -> None:
+    await browser.sign_in()
+    site.provider.overrides["/revoke"] = lambda _: httpx2.Response(503)
+    assert (await log_out(browser)).status == 200
+    assert site.session_count() == 0
+
+
+async def test_without_the_providers_metadata_the_browser_goes_to_the_post_logout_path() -> None:
+    async with running_site(post_logout_path="/bye") as site:
+        browser = site.browser()
+        await browser.sign_in()
+        site.gateway.provider._discovery.metadata._document = None
+        site.provider.overrides["/.well-known/openid-configuration"] = lambda _: httpx2.Response(503)
+        assert (await log_out(browser)).json == {"logout_url": "/bye"}
+        assert site.session_count() == 0
+
+
+async def test_a_provider_without_end_session_and_revocation_will_do() -> None:
+    async with running_site(post_logout_path="/bye") as site:
+        site.provider.metadata |= {"end_session_endpoint": ..., "revocation_endpoint": ...}
+        browser = site.browser()
+        await browser.sign_in()
+        assert (await log_out(browser)).json == {"logout_url": "/bye"}
+        assert site.provider.revoked == []
+
+
+async def test_nobody_can_log_out_too(browser: Browser) -> None:
+    answer = await log_out(browser)
+    assert answer.json == {"logout_url": "/"}
+    assert answer["set-cookie"].startswith(f"{SESSION_COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Secure; Max-Age=0")
+
+
+@pytest.mark.parametrize("value", ["garbage", "A" * 43])
+async def test_a_cookie_without_a_session_is_cleared(browser: Browser, value: str) -> None:
+    browser.cookies[SESSION_COOKIE] = (value, "Strict")
+    assert (await log_out(browser)).json == {"logout_url": "/"}
+    assert browser.cookies == {}
+
+
+async def test_a_second_logout_finds_nothing_left_to_do(browser: Browser, site: Site) -> None:
+    await browser.sign_in()
+    captured = browser.cookies[SESSION_COOKIE]
+    await log_out(browser)
+    browser.cookies[SESSION_COOKIE] = captured
+    assert (await log_out(browser)).json == {"logout_url": "/"}
+    assert site.gateway.metrics.sessions_ended.count("logout") == 1
+
+
+async def test_a_session_that_another_request_ends_at_the_same_time_is_counted_once(
+    browser: Browser, site: Site
+) -> None:
+    await browser.sign_in()
+    answers = await asyncio.gather(log_out(browser), log_out(browser))
+    assert [answer.status for answer in answers] == [200, 200]
+    assert site.gateway.metrics.sessions_ended.count("logout") == 1
+
+
+async def test_logins_under_way_are_dropped(browser: Browser) -> None:
+    request = await browser.begin()
+    await log_out(browser)
+    assert browser.login_cookies == []
+    assert (await browser.finish(request)).status == 400
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+async def test_it_takes_a_post(browser: Browser, method: str) -> None:
+    await browser.sign_in()
+    answer = await browser.fetch(method, "/bff/logout")
+    assert (answer.status, answer["allow"]) == (405, "POST")
+    assert (await browser.session())["authenticated"] is True
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [("Sec-Fetch-Site", "cross-site")],
+        [("Sec-Fetch-Site", "same-site")],
+        [("Sec-Fetch-Site", "none")],
+        [("Origin", "https://evil.example")],
+        [],
+    ],
+)
+async def test_other_sites_cannot_log_anybody_out_even_where_the_cookie_does_not_come_along(
+    browser: Browser, site: Site, fields: Fields
+) -> None:
+    await browser.sign_in()
+    for cookie in ([], [("Cookie", f"{SESSION_COOKIE}={browser.session_cookie}")]):
+        answer = await site.call("POST", "/bff/logout", [*fields, *cookie])
+        assert (answer.status, answer.json["code"]) == (403, "csrf_rejected")
+        assert answer.all("set-cookie") == []
+    assert (await browser.session())["authenticated"] is True
+
+
+@pytest.mark.parametrize("failing", ["read", "end"])
+async def test_a_store_outage_is_no_logout_and_says_so(browser: Browser, site: Site, failing: str) -> None:
+    await browser.sign_in()
+    site.store.failing.add(failing)
+    answer = await log_out(browser)
+    assert (answer.status, answer.json["code"], answer["retry-after"]) == (503, "store_unavailable", "2")
+    assert answer.all("set-cookie") == []
+    site.store.failing.clear()
+    assert (await browser.session())["authenticated"] is True
+    assert site.provider.revoked == []
+
+
+async def test_a_store_outage_is_a_page_for_a_form(browser: Browser, site: Site) -> None:
+    await browser.sign_in()
+    site.store.failing.add("*")
+    answer = await browser.navigate("/bff/logout", method="POST")
+    assert answer.status == 503
+    assert "store_unavailable" in answer.text
