@@ -20,8 +20,17 @@ from bff.session.store import StoredSession, Tombstone
 from bff.stores.circuit import Circuit
 from bff.stores.redis_address import Topology, parse_redis_address
 from bff.stores.redis_cluster import RedisClusterServers
-from bff.stores.redis_connections import OPERATION_TIMEOUT
-from bff.stores.redis_faults import BUSY, CIRCUIT_OPEN, CLOSED, FOREIGN_ERRORS, UNREACHABLE, is_silence, reason_of
+from bff.stores.redis_connections import MAXIMUM_CONNECTIONS, OPERATION_TIMEOUT
+from bff.stores.redis_faults import (
+    BUSY,
+    CIRCUIT_OPEN,
+    CLOSED,
+    FOREIGN_ERRORS,
+    READONLY,
+    UNREACHABLE,
+    is_silence,
+    reason_of,
+)
 from bff.stores.redis_line import Found
 from bff.stores.redis_scripts import (
     END,
@@ -37,7 +46,7 @@ from bff.stores.redis_scripts import (
     encode_version,
     milliseconds,
 )
-from bff.stores.redis_server import MAXIMUM_CONNECTIONS, RedisServer
+from bff.stores.redis_server import RedisServer
 
 QUEUE_TIMEOUT: Final = 1.0
 """Seconds a command waits for a free connection at most."""
@@ -220,8 +229,8 @@ class RedisStore:
     async def _attempt_twice(self, what: str | Script, name: str, arguments: tuple[Argument, ...]) -> Any:
         try:
             return await self._attempt(what, name, arguments)
-        except exceptions.ConnectionError as error:
-            if reason_of(error) != UNREACHABLE:
+        except (exceptions.ConnectionError, exceptions.ReadOnlyError) as error:
+            if reason_of(error) not in {UNREACHABLE, READONLY}:
                 raise
         await self._servers.renew()
         return await self._attempt(what, name, arguments)

@@ -17,12 +17,18 @@ from redis.backoff import NoBackoff
 from bff.errors import StoreUnavailable
 from bff.stores.circuit import Circuit
 from bff.stores.redis_address import RedisAddress
-from bff.stores.redis_connections import COMMAND_TIMEOUT, OPERATION_TIMEOUT, connection_options, open_stream
+from bff.stores.redis_connections import (
+    COMMAND_TIMEOUT,
+    MAXIMUM_CONNECTIONS,
+    OPERATION_TIMEOUT,
+    connection_options,
+    open_connection,
+)
 from bff.stores.redis_faults import CIRCUIT_OPEN, CLOSED, FOREIGN_ERRORS, reason_of
 from bff.stores.redis_line import Found, Line, Waiters, fail
 from bff.stores.redis_reads import ReadQueue
 from bff.stores.redis_scripts import decode_stored
-from bff.stores.redis_server import CIRCUIT_PAUSE, MAXIMUM_CONNECTIONS
+from bff.stores.redis_server import CIRCUIT_PAUSE
 
 _UNKNOWN: Final = "unknown"
 
@@ -42,6 +48,8 @@ class RedisClusterServers:
             startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
             # Once: redis-py reads the slots anew before it tries again.
             retry=Retry(NoBackoff(), 1),
+            # A slot that moved is noted by itself; reading all slots anew would close connections that are in use.
+            reinitialize_steps=0,
             require_full_coverage=False,
             max_connections=MAXIMUM_CONNECTIONS,
             ssl=address.is_tls,
@@ -55,6 +63,9 @@ class RedisClusterServers:
 
     async def execute(self, *command: str | bytes | int) -> Any:
         """Return the reply to a command on the node of its key; raises what redis-py raises."""
+        if self._client.get_default_node() is None:
+            # Before it knows the slots redis-py would send a script anywhere.
+            await self._client.initialize()
         return await self._client.execute_command(*command)
 
     def read(self, key: str, waiter: asyncio.Future[Found]) -> None:
@@ -100,13 +111,13 @@ class RedisClusterServers:
         self,
         host: str,
         port: int,
-        *,
         on_free: Callable[[], None],
         on_lost: Callable[[Line, str], None],
         on_redirected: Callable[[str, Waiters], None],
     ) -> Line:
+        connection = await open_connection(self._options | {"host": host, "port": port})
         return Line(
-            await open_stream(self._options | {"host": host, "port": port}),
+            connection.leave(),
             prefix=self._prefix,
             is_cluster=True,
             on_free=on_free,
@@ -123,7 +134,7 @@ class RedisClusterServers:
     async def _asked(self, key: str, waiters: Waiters) -> None:
         try:
             async with asyncio.timeout(OPERATION_TIMEOUT):
-                value: bytes | None = await self._client.execute_command("GET", self._prefix + key)
+                value: bytes | None = await self.execute("GET", self._prefix + key)
         except FOREIGN_ERRORS as error:
             fail(waiters, reason_of(error))
             return

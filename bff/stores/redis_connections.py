@@ -22,6 +22,9 @@ SENTINEL_TIMEOUT: Final = 0.5
 OPERATION_TIMEOUT: Final = 2.5
 """Seconds for all it takes to carry out one command: finding the server, connecting, a second attempt."""
 
+MAXIMUM_CONNECTIONS: Final = 8
+"""Connections for commands at a time; reads have one of their own."""
+
 CLIENT_NAME: Final = "bff"
 
 
@@ -56,8 +59,8 @@ def tls_options(address: RedisAddress, ca_file: Path | None) -> dict[str, Any]:
     return {"ssl_ca_certs": None if ca_file is None else str(ca_file)}
 
 
-class _Leaving(AbstractConnection):
-    """A connection that can be taken out of redis-py once it is open and authenticated."""
+class OpenConnection(AbstractConnection):
+    """A connection of redis-py that can be taken out of it once it is open and authenticated."""
 
     def leave(self) -> asyncio.StreamWriter:
         """Give the open stream away."""
@@ -69,24 +72,24 @@ class _Leaving(AbstractConnection):
         return writer
 
 
-class _LeavingTcp(_Leaving, Connection):
+class _Tcp(OpenConnection, Connection):
     pass
 
 
-class _LeavingTls(_Leaving, SSLConnection):
+class _Tls(OpenConnection, SSLConnection):
     pass
 
 
-class _LeavingUnix(_Leaving, UnixDomainSocketConnection):
+class _Unix(OpenConnection, UnixDomainSocketConnection):
     pass
 
 
-async def open_stream(options: dict[str, Any], *, must_be_master: bool = False) -> asyncio.StreamWriter:
-    """Return an open, authenticated stream; raises what redis-py raises.
+async def open_connection(options: dict[str, Any], *, must_be_master: bool = False) -> OpenConnection:
+    """Return an open, authenticated connection; raises what redis-py raises.
 
     `must_be_master`: after a failover a Sentinel may name the old master for a moment still.
     """
-    kind = _LeavingUnix if "path" in options else _LeavingTls if "ssl_ca_certs" in options else _LeavingTcp
+    kind = _Unix if "path" in options else _Tls if "ssl_ca_certs" in options else _Tcp
     connection: Any = kind(**options)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT + COMMAND_TIMEOUT):
@@ -99,5 +102,5 @@ async def open_stream(options: dict[str, Any], *, must_be_master: bool = False) 
     except BaseException:
         await connection.disconnect(nowait=True)
         raise
-    writer: asyncio.StreamWriter = connection.leave()
-    return writer
+    opened: OpenConnection = connection
+    return opened

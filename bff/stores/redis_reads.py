@@ -34,13 +34,16 @@ class OpenLine(Protocol):
 
     def __call__(
         self,
-        *,
         on_free: Callable[[], None],
         on_lost: Callable[[Line, str], None],
         on_redirected: Callable[[str, Waiters], None],
     ) -> Awaitable[Line]:
         """Return the open line; raises what redis-py raises."""
         ...
+
+
+def _refuse(_key: str, waiters: Waiters) -> None:
+    fail(waiters, REFUSED)
 
 
 class ReadQueue:
@@ -55,8 +58,8 @@ class ReadQueue:
         circuit: Circuit,
         *,
         timeout: float,
-        on_redirected: Callable[[str, Waiters], None],
-        on_failed: Callable[[str], None],
+        on_redirected: Callable[[str, Waiters], None] = _refuse,
+        on_failed: Callable[[str], None] | None = None,
     ) -> None:
         self._open_line = open_line
         self._circuit = circuit
@@ -120,7 +123,7 @@ class ReadQueue:
     async def _connect(self) -> None:
         reason = REFUSED
         try:
-            line = await self._open_line(on_free=self._landed, on_lost=self._lost, on_redirected=self._on_redirected)
+            line = await self._open_line(self._landed, self._lost, self._on_redirected)
         except FOREIGN_ERRORS as error:
             reason = reason_of(error)
         else:
@@ -157,7 +160,7 @@ class ReadQueue:
         """Tell all who wait, drop the line and open the circuit: nobody else shall wait for the same."""
         self._circuit.failed()
         key = self._drop(reason)
-        if key is not None:
+        if key is not None and self._on_failed is not None:
             self._on_failed(key)
 
     def drop_idle_line(self) -> None:
