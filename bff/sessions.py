@@ -119,8 +119,10 @@ class Sessions:
 
     # --- start and change ---
 
-    async def start(self, record: SessionRecord, *, previous: Iterable[str] = ()) -> Session:
+    async def start(self, record: SessionRecord, *, login_started_at: float, previous: Iterable[str] = ()) -> Session:
         """Write a new session under a new handle, then end the `previous` ones (store keys).
+
+        `login_started_at` is when the browser was sent to the provider, in seconds since the epoch.
 
         Raises `SessionEnded` if the provider ended the login while it was under way (OpenID Connect Back-Channel
         Logout 1.0): the session is in the indexes before the marks are read, and a logout sets its mark before it
@@ -139,7 +141,7 @@ class Sessions:
             indexes=[_index(record.issuer, kind, value) for kind, value in _identities(record)],
             index_lifetime=record.expires_at - now,
         )
-        if await self._was_logged_out(record):
+        if await self._was_logged_out(record, login_started_at):
             await self.end(key, "backchannel_logout")
             raise SessionEnded(_ENDED["backchannel_logout"])
         for previous_key in previous:
@@ -203,8 +205,9 @@ class Sessions:
     async def end_by_provider(self, issuer: str, sid: str | None, subject: str | None, issued_at: float) -> int:
         """End what the provider logged out: the sessions of `sid` if given, else all of `subject`; return how many.
 
-        `issued_at` is the logout token's `iat`: logins under way whose ID token is not newer end as well, newer ones
-        are another login (OpenID Connect Back-Channel Logout 1.0 section 2.7).
+        `issued_at` is the logout token's `iat`: logins under way whose ID token is not newer end as well. Newer ones,
+        and those begun after the logout arrived, are another login (OpenID Connect Back-Channel Logout 1.0 section
+        2.7).
         """
         if sid is not None:
             identity = ("sid", sid)
@@ -213,17 +216,17 @@ class Sessions:
         else:
             raise ValueError("a logout names a sid or a subject")
         mark = _mark(issuer, *identity)
-        earlier = await self.store.get(mark)
-        latest = issued_at if earlier is None else max(issued_at, float(earlier))
-        await self.store.put(mark, repr(latest).encode(), lifetime=LOGOUT_MARK_LIFETIME)
+        earlier = _read_mark(await self.store.get(mark))
+        latest = max(issued_at, earlier[0])
+        await self.store.put(mark, b"%r %r" % (latest, self._clock()), lifetime=LOGOUT_MARK_LIFETIME)
         return await self.store.end_indexed(
             _index(issuer, *identity), reason="backchannel_logout", lifetime=self._tombstone_lifetime
         )
 
-    async def _was_logged_out(self, record: SessionRecord) -> bool:
+    async def _was_logged_out(self, record: SessionRecord, login_started_at: float) -> bool:
         for kind, value in _identities(record):
-            mark = await self.store.get(_mark(record.issuer, kind, value))
-            if mark is not None and record.issued_at <= float(mark):
+            logged_out_at, arrived_at = _read_mark(await self.store.get(_mark(record.issuer, kind, value)))
+            if record.issued_at <= logged_out_at and login_started_at <= arrived_at:
                 return True
         return False
 
@@ -244,8 +247,9 @@ class Sessions:
 
 
 def _identities(record: SessionRecord) -> list[tuple[str, str]]:
-    by_subject = ("sub", record.subject)
-    return [by_subject] if record.sid is None else [("sid", record.sid), by_subject]
+    """Return by what the provider can name the session; plain OAuth knows neither subject nor sid."""
+    named = (("sid", record.sid), ("sub", record.subject))
+    return [(kind, value) for kind, value in named if value]
 
 
 def _index(issuer: str, kind: str, value: str) -> str:
@@ -254,3 +258,11 @@ def _index(issuer: str, kind: str, value: str) -> str:
 
 def _mark(issuer: str, kind: str, value: str) -> str:
     return f"mark:{hash_parts(issuer, kind, value).hex()}"
+
+
+def _read_mark(value: bytes | None) -> tuple[float, float]:
+    """Return when the provider logged out and when we heard of it; before all times if there is no mark."""
+    if value is None:
+        return (float("-inf"), float("-inf"))
+    logged_out_at, arrived_at = value.split()
+    return (float(logged_out_at), float(arrived_at))

@@ -128,7 +128,9 @@ class CallbackEndpoint:
         presented = None if handle is None else self._sessions.store_key(handle)
         previous = {key for key in (transaction.previous_session, presented) if key is not None}
         try:
-            return await self._sessions.start(self._record(login), previous=previous)
+            return await self._sessions.start(
+                self._record(login), login_started_at=transaction.started_at, previous=previous
+            )
         except GatewayError as error:
             tokens = login.tokens
             self._provider.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)

@@ -25,6 +25,7 @@ from tests.support.processes import (
     start_timesheets,
     start_valkey,
 )
+from tests.support.raw_call import RawCall
 from tests.support.sign_in import SAME_ORIGIN, sign_in
 
 SHORT = 3
@@ -136,10 +137,8 @@ async def test_refreshes_follow_one_another_with_the_rotated_token(fleet: Fleet)
 async def test_a_browser_that_leaves_during_the_refresh_does_not_stop_it(fleet: Fleet) -> None:
     browser = await fleet.sign_in_shortly("alice")
     fleet.provider.disturb("/token", hold=True)
-    call = asyncio.create_task(fleet.call(browser, 0))
-    await until(lambda: fleet.counts()["token_requests"] == 1)
-    call.cancel()
-    await asyncio.wait([call])
+    with await RawCall.start(browser, f"{fleet.gateways[0].url}/api/timesheets"):
+        await until(lambda: fleet.counts()["token_requests"] == 1)
     fleet.provider.undisturb("/token")
     assert (await fleet.call(browser, 1)).status_code == 200
     assert fleet.counts()["token_requests"] == 1

@@ -196,7 +196,7 @@ class Fleet:
             "issued_at": now,
             **changes,
         }
-        return await self[0].sessions.start(SessionRecord(**members))
+        return await self[0].sessions.start(SessionRecord(**members), login_started_at=members["created_at"])
 
     async def change_claims(self, handle: bytes, **claims: Any) -> None:
         """Change a record as something other than a refresh would."""
