@@ -29,7 +29,7 @@ def asgi_cycle(
         access_log=False,
         default_headers=protocol.server_state.default_headers,
         message_event=asyncio.Event(),
-        expect_100_continue=(b"expect", b"100-continue") in scope["headers"],
+        expect_100_continue=incoming.version == "1.1" and (b"expect", b"100-continue") in scope["headers"],
         keep_alive=keep_alive,
         on_response=protocol.on_response_complete,
     )
@@ -41,6 +41,11 @@ def add_body(cycle: RequestResponseCycle, body: bytes) -> None:
     if len(cycle.body) > HIGH_WATER_LIMIT:
         cycle.flow.pause_reading()
     cycle.message_event.set()
+
+
+def waits_for_body(cycle: RequestResponseCycle) -> bool:
+    """Whether more of the request must come, and the browser is free to send it."""
+    return cycle.more_body and not cycle.waiting_for_100_continue and not cycle.flow.read_paused
 
 
 def end_body(cycle: RequestResponseCycle) -> None:

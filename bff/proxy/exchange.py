@@ -17,7 +17,7 @@ import asyncio
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from bff.errors import BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnavailable
+from bff.errors import BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnavailable, as_gateway_error
 from bff.http.answer_head import AnswerHead
 from bff.http.upstream_head import upstream_head
 from bff.proxy.admission import Admission
@@ -139,8 +139,8 @@ class Exchange:
             return
         try:
             back = task.result()
-        except GatewayError as error:
-            self.refused(error)
+        except Exception as error:  # noqa: BLE001 -- a call must be answered whatever went wrong
+            self.refused(as_gateway_error(error))
             return
         if back.is_lost:
             self.refused(UpstreamUnavailable("upstream.connection_lost"))
@@ -155,17 +155,20 @@ class Exchange:
         if self._front.is_write_paused:
             back.transport.pause_reading()
         self.body.send_on(back, self._request_head)
-        if not self.body.is_complete:
-            if self.body.received == 0 and self._request.head.single(b"expect") is not None:
-                self._front.write_continue()
-            if not back.is_write_paused:
-                self._front.resume_request_body()
+        if not self.body.is_complete and self.body.received == 0 and self._expects_continue():
+            self._front.write_continue()
+        if not back.is_write_paused:
+            # Even if the request is complete: only who reads hears that the browser leaves.
+            self._front.resume_request_body()
+
+    def _expects_continue(self) -> bool:
+        return self._request.is_http_11 and self._request.head.single(b"expect") is not None
 
     # The request's body, from the front.
 
     def request_body(self, data: bytes) -> None:
         """Pass a piece of the request's body on, or hold it until there is somewhere to send it."""
-        if self.state is State.ENDED:
+        if self.state is State.ENDED or self.body.is_complete:
             return
         self._moved_at = now = self._context.now
         self._deadline = now + self._route.timeout
@@ -177,7 +180,7 @@ class Exchange:
 
     def request_complete(self) -> None:
         """Take note that the request has ended."""
-        if self.state is not State.ENDED:
+        if self.state is not State.ENDED and not self.body.is_complete:
             self.body.end()
 
     def pause_request(self) -> None:
@@ -188,8 +191,7 @@ class Exchange:
     def resume_request(self) -> None:
         """The upstream keeps up again."""
         self._moved_at = self._context.now
-        if not self.body.is_complete:
-            self._front.resume_request_body()
+        self._front.resume_request_body()
 
     # The answer, from the back.
 

@@ -15,9 +15,22 @@ _ANY_HOST = frozenset({b"/healthz", b"/readyz", b"/bff/backchannel-logout"})
 
 
 class Incoming:
-    """One request; `body` holds what came of it while the request before it was still being answered."""
+    """One request; `body` holds what came of it while the request before it was still being answered.
 
-    __slots__ = ("body", "fields", "is_complete", "is_upgrade", "keep_alive", "method", "target", "version")
+    `read_size` is how much was read from the socket until the head was complete, where the head began with a read.
+    """
+
+    __slots__ = (
+        "body",
+        "fields",
+        "is_complete",
+        "is_upgrade",
+        "keep_alive",
+        "method",
+        "read_size",
+        "target",
+        "version",
+    )
 
     def __init__(
         self,
@@ -28,6 +41,7 @@ class Incoming:
         version: str,
         is_upgrade: bool,
         keep_alive: bool,
+        read_size: int | None,
     ) -> None:
         self.method = method
         self.target = target
@@ -35,26 +49,28 @@ class Incoming:
         self.version = version
         self.is_upgrade = is_upgrade
         self.keep_alive = keep_alive and version == "1.1" and not is_upgrade
+        self.read_size = read_size
         self.body: list[bytes] = []
         self.is_complete = False
 
 
-def judge(incoming: Incoming, read_size: int) -> tuple[bytes, bytes | None]:
-    """Return raw path and query of a request whose head is within the limits.
+def judge(incoming: Incoming) -> tuple[bytes, bytes | None]:
+    """Return raw path and query of a request whose head is within the limits and cannot be read in two ways.
 
-    `read_size` is how much was read from the socket until the head was complete, so that the head itself is measured
-    only where it can be too large. Raises `BadRequest` and `HeadersTooLarge`.
+    The head is measured only where it can be too large. Raises `BadRequest` and `HeadersTooLarge`.
     """
-    fields = incoming.fields
-    if incoming.version not in _VERSIONS:
+    fields, version, read_size = incoming.fields, incoming.version, incoming.read_size
+    if version not in _VERSIONS:
         raise BadRequest("head.version")
     if len(fields) > FIELD_LIMIT:
         raise HeadersTooLarge("head.fields")
-    has_waited = incoming.is_complete or incoming.body
-    if read_size > HEAD_LIMIT or has_waited:
+    if read_size is None or read_size > HEAD_LIMIT:
         size = sum(len(name) + len(value) + 4 for name, value in fields) + len(incoming.target)
         if size > HEAD_LIMIT:
             raise HeadersTooLarge("head.size")
+    if version == "1.0" and any(name.lower() == b"transfer-encoding" for name, _ in fields):
+        # HTTP/1.0 knows no chunks, so whoever passed this on may have ended it elsewhere (RFC 9112 section 6.1).
+        raise BadRequest("framing.version")
     if incoming.is_upgrade and any(name.lower() in _FRAMING for name, _ in fields):
         # The parser takes what follows the head for another protocol, the sender may take it for a body.
         raise BadRequest("framing.upgrade")

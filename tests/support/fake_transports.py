@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 HIGH_WATER = 64 * 1024
@@ -131,4 +132,10 @@ class FakeTransport(asyncio.Transport):
 async def turns(count: int = 5) -> None:
     """Let the event loop run what is due, and what that makes due."""
     for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def turn_until(condition: Callable[[], bool]) -> None:
+    """Let the event loop run, one turn after the other, until the condition holds."""
+    while not condition():  # noqa: ASYNC110
         await asyncio.sleep(0)

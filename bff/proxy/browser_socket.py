@@ -1,0 +1,89 @@
+"""The socket to a browser: what is written of our own accord, and the ways to close without losing an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from bff.errors import GatewayError
+from bff.proxy.client import Client
+from bff.proxy.patience import LINGER, Patience
+from bff.proxy.refusal import refusal
+from bff.proxy.request import Request
+
+if TYPE_CHECKING:
+    from bff.proxy.context import ProxyContext
+
+
+class BrowserSocket(HttpToolsProtocol):
+    """A connection that can refuse and close; what it reads is its subclass's business.
+
+    Once it is deaf, nothing that arrives is looked at any more.
+    """
+
+    def __init__(
+        self,
+        context: ProxyContext,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.context = context
+        self.browser = cast("Client", None)
+        self.is_write_paused = False
+        self._patience = Patience(context.now)
+        self._closes = False
+        self._is_deaf = False
+        self._is_lingering = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]  # a transport of a stream is both
+        self.browser = Client(self.context, self.client[0] if self.client else "-")
+
+    def write_continue(self) -> None:
+        """Ask for the body of a request that expects to be asked (RFC 9110 section 10.1.1)."""
+        self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def write_refusal(self, error: GatewayError, request: Request, *, closes: bool) -> int:
+        """Answer with an error; return the size of its body."""
+        head, body = refusal(error, request, closes=closes, date=self._date())
+        self.transport.write(head if request.method == b"HEAD" else head + body)
+        return len(body)
+
+    def _date(self) -> bytes:
+        """Return the `Date` line that uvicorn keeps up to date."""
+        return b"".join(b"%b: %b\r\n" % field for field in self.server_state.default_headers)
+
+    @property
+    def write_backlog(self) -> int:
+        """How many bytes wait for the browser to read."""
+        return self.transport.get_write_buffer_size() if self.is_write_paused else 0
+
+    def _refuse_connection(self, error: GatewayError) -> None:
+        """Answer a request that nobody could be asked about, and close."""
+        context = self.context
+        request_id = context.new_request_id()
+        head, body = refusal(error, None, closes=True, request_id=request_id, date=self._date())
+        self.transport.write(head + body)
+        context.access_log.write(
+            request_id, "-", "-", b"-", error.status, len(body), 0.0, None, self.browser.name, error.code
+        )
+        self._close_gently(is_request_complete=False)
+
+    def _close_gently(self, *, is_request_complete: bool = True) -> None:
+        """Close; if the client may still be sending, first read and drop it, lest the answer is lost to a reset."""
+        self._closes = self._is_deaf = True
+        self._patience.until = self.context.now + LINGER
+        if is_request_complete:
+            self.transport.close()
+            return
+        self._is_lingering = True
+        self.flow.resume_reading()
+        if self.transport.can_write_eof() and not self.transport.is_closing():
+            self.transport.write_eof()
