@@ -8,6 +8,7 @@ from functools import partial
 from bff.oauth.client_authentication import ClientAuthentication
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.par import PushedRequest, parse_pushed_response
+from bff.oauth.revocation_response import RevocationOutcome, parse_revocation_response
 from bff.oauth.token_response import Grant, TokenResponse, parse_token_response
 from bff.provider.transport import Answer, ProviderTransport
 
@@ -53,10 +54,10 @@ class ClientRequests:
         answer = await self._post(metadata, endpoint, parameters)
         return parse_pushed_response(answer.status, answer.body, retry_after=answer.retry_after)
 
-    async def revoke(self, metadata: ProviderMetadata, endpoint: str, *, token: str, hint: str) -> int:
-        """Revoke a token (RFC 7009 section 2.1); return the status, 200 also for a token unknown to the provider."""
+    async def revoke(self, metadata: ProviderMetadata, endpoint: str, *, token: str, hint: str) -> RevocationOutcome:
+        """Revoke a token (RFC 7009 section 2.1) and return what became of it."""
         answer = await self._post(metadata, endpoint, {"token": token, "token_type_hint": hint})
-        return answer.status
+        return parse_revocation_response(answer.status, answer.body, retry_after=answer.retry_after)
 
     async def _token(self, metadata: ProviderMetadata, form: dict[str, str], grant: Grant) -> TokenResponse:
         answer = await self._post(metadata, metadata.token_endpoint, {"grant_type": grant, **form, **self._target})

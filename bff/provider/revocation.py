@@ -8,6 +8,7 @@ import logging
 from bff.errors import ClientRefused, InvalidProviderAnswer, ProviderUnavailable
 from bff.flights import finish
 from bff.logs import event
+from bff.oauth.revocation_response import RevocationOutcome
 from bff.provider.client_requests import ClientRequests
 from bff.provider.discovery import Discovery
 
@@ -41,15 +42,17 @@ class Revocation:
                 metadata = await self._discovery.metadata.get()
                 if metadata.revocation_endpoint is None:
                     return False
-                status = await self._requests.revoke(metadata, metadata.revocation_endpoint, token=token, hint=hint)
+                outcome = await self._requests.revoke(metadata, metadata.revocation_endpoint, token=token, hint=hint)
             except _FAILURES as failure:
                 reason = failure.reason
             else:
-                if status == 200:
+                if outcome is RevocationOutcome.REVOKED:
                     return True
-                reason = "revocation.status"
-                if status not in (429, 500, 502, 503, 504):
-                    break
+                if outcome is RevocationOutcome.UNSUPPORTED_TOKEN_TYPE and hint == "access_token":
+                    # As many providers answer for signed access tokens: these end by themselves, soon.
+                    return False
+                reason = f"revocation.{outcome.value}"
+                break
         event(logging.WARNING, "revocation.failed", reason=reason)
         return False
 

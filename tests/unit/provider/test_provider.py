@@ -667,6 +667,16 @@ async def test_a_refused_revocation_is_not_tried_again(double: ProviderDouble) -
     assert double.calls["/revoke"] == 1
 
 
+async def test_a_provider_that_revokes_no_signed_access_tokens_is_no_cause_for_a_warning(
+    double: ProviderDouble, caplog: pytest.LogCaptureFixture
+) -> None:
+    double.overrides["/revoke"] = lambda request: answer(400, error="unsupported_token_type")
+    assert not await provider_of(double).revoke("access-1", "access_token")
+    assert caplog.text == ""
+    assert not await provider_of(double).revoke("refresh-1", "refresh_token")
+    assert "revocation.failed" in caplog.text
+
+
 async def test_a_provider_without_revocation_is_not_asked(double: ProviderDouble) -> None:
     double.metadata["revocation_endpoint"] = ...
     assert not await provider_of(double).revoke("refresh-1", "refresh_token")
