@@ -52,6 +52,7 @@ class Provider:
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._settings = settings
+        self._random_bytes = random_bytes
         self._clock = clock
         self._openid = "openid" in settings.scopes
         self._transport = ProviderTransport(pool)
@@ -227,7 +228,11 @@ class Provider:
         return await self._revocation.revoke(token, hint)
 
     def end_session_url(self, record: SessionRecord) -> str | None:
-        """Return where the provider logs the browser out, None if that is unknown (RP-Initiated Logout 1.0)."""
+        """Return where the provider logs the browser out, None if that is unknown (RP-Initiated Logout 1.0).
+
+        The session is gone by then and nothing depends on the way back, so the `state` that comes back, if one does,
+        is not looked at; some providers send the browser back only if there is one.
+        """
         metadata = self._discovery.metadata.latest
         if metadata is None:
             return None
@@ -237,6 +242,7 @@ class Provider:
             id_token_hint=record.id_token,
             client_id=settings.client_id,
             post_logout_redirect_uri=settings.public_url.url(settings.post_logout_path),
+            state=self._random_bytes(16).hex(),
         )
 
     async def close(self, within: float = 5.0) -> None:

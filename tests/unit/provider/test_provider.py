@@ -718,7 +718,9 @@ async def test_the_end_session_url_carries_the_id_token_and_where_to_come_back(d
     url = provider.end_session_url(record())
     assert url is not None
     assert url.startswith(f"{ISSUER}/logout?")
-    assert query_of(url) == {
+    parameters = query_of(url)
+    assert len(parameters.pop("state")) == 32
+    assert parameters == {
         "id_token_hint": "id-token-1",
         "client_id": CLIENT_ID,
         "post_logout_redirect_uri": f"{PUBLIC_URL}/goodbye",
