@@ -215,7 +215,7 @@ def start_provider(
         *arguments,
     ]
     environment = clean_environment(PROVIDER_CLIENT_SECRET=secret)
-    with _running("provider", command, environment) as child:
+    with running("provider", command, environment) as child:
         ready_url = f"{issuer}/.well-known/openid-configuration"
         child.wait_until_ready(ready_url)
         yield ProviderServer(issuer, port, child, ready_url, CLIENT_ID, secret, audience)
@@ -230,7 +230,7 @@ def start_timesheets(provider: ProviderServer) -> Iterator[Server]:
         *(sys.executable, "-m", "bff.demo.timesheets", "--port", str(port)),
         *("--issuer", provider.issuer, "--audience", provider.audience),
     ]
-    with _running("timesheets", command, clean_environment()) as child:
+    with running("timesheets", command, clean_environment()) as child:
         child.wait_until_ready(f"{url}/healthz")
         yield Server(url, port, child, f"{url}/healthz")
 
@@ -269,7 +269,7 @@ def start_gateway(
     environment = {name: value for name, value in settings.items() if value is not None}
     provider.control(client=registration(provider.client_id, public_url))
     command = [sys.executable, "-m", "bff", "serve"]
-    with _running("gateway", command, clean_environment(**environment)) as child:
+    with running("gateway", command, clean_environment(**environment)) as child:
         ready_url = f"{url}{ready_path or '/healthz'}"
         if ready_path is not None:
             child.wait_until_ready(ready_url)
@@ -295,7 +295,8 @@ def reserve_port() -> int:
 
 
 @contextmanager
-def _running(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Child]:
+def running(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Child]:
+    """A server process that ends with the context, however it behaves."""
     with tempfile.TemporaryDirectory(prefix=f"bff-test-{name}-") as directory:
         child = Child(name, command, environment, Path(directory) / f"{name}.log")
         child.start()
