@@ -27,6 +27,8 @@ def client_secret(text: str) -> Secret:
 def secret_keys(text: str) -> tuple[Secret, ...]:
     """Return the keys, newest first, each at least 32 bytes long; raises `Unacceptable`."""
     keys = text.replace(",", " ").split()
+    if not keys:
+        raise Unacceptable("must hold at least one key", "Make one with: bff keygen")
     for position, key in enumerate(keys, 1):
         if len(key.encode()) < MIN_KEY_BYTES:
             raise Unacceptable(

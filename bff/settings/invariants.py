@@ -16,7 +16,8 @@ def check_values(values: Mapping[str, Any], broken: frozenset[str], faults: Faul
     """Add the contradictions between variables; those in `broken` are at fault already and are not judged again."""
     _check_client(values, broken, faults)
     _check_sessions(values, broken, faults)
-    if "BFF_UPSTREAM_URL" not in values and "BFF_UPSTREAM_URL" not in broken and values.get("BFF_API_PREFIX") != "/api":
+    is_short_form = "BFF_UPSTREAM_URL" in values or "BFF_UPSTREAM_URL" in broken
+    if not is_short_form and values.get("BFF_API_PREFIX", "/api") != "/api":
         faults.add("BFF_API_PREFIX", "means nothing without BFF_UPSTREAM_URL", "Set BFF_UPSTREAM_URL, or remove it")
     metrics_port = values.get("BFF_METRICS_PORT")
     if metrics_port is not None:

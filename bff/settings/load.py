@@ -41,12 +41,12 @@ def load_settings(
 ) -> Settings:
     """Return the settings that the environment describes.
 
-    An empty variable counts as unset. `read_file` reads the files that variables name; `new_key` makes the key of a
+    A variable that is empty or blank counts as unset. `read_file` reads the files that variables name; `new_key` makes the key of a
     gateway that keeps its sessions in memory and was given none. `checks` are the parsers of those who use a secret,
     by the secret's variable: what raises `ValueError` is one more fault, its text the rule. Raises `SettingsInvalid`
     with all faults.
     """
-    given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value.strip()}
     given = {name: value for name, value in given.items() if not _is_service_link(name, value)}
     faults = Faults()
     _check_names(given, faults)
@@ -105,7 +105,7 @@ def _text_of(variable: Variable, given: Mapping[str, str], read_file: ReadFile) 
     if text is not None:
         raise Unacceptable(f"is set twice, here and in {variable.name}_FILE", "Remove one of the two")
     text = _read_text(Path(path), read_file, f"{variable.name}_FILE").rstrip("\r\n")
-    if not text:
+    if not text.strip():
         raise Unacceptable(f"{variable.name}_FILE names an empty file", "Write the secret into it")
     return text
 

@@ -37,7 +37,9 @@ def scopes(text: str) -> tuple[str, ...]:
 
 
 def login_parameters(text: str) -> tuple[str, ...]:
-    """Return names of query parameters that the login endpoint passes on; raises `Unacceptable`."""
+    """Return names of query parameters that the login endpoint passes on, `none` for none; raises `Unacceptable`."""
+    if text.strip().lower() == "none":
+        return ()
     found = words(text)
     if not all(_PARAMETER.fullmatch(name) for name in found):
         raise Unacceptable("must be names made of letters, digits and _.-", "Correct the names")

@@ -80,7 +80,8 @@ def parse_route(
             cure = f"Did you mean {meant}?" if meant else f"The fields are {', '.join(FIELDS)}"
             faults.add(where, f"has the unknown field {shown_name(name)}", cure)
     for name in NOT_YET:
-        if fields.get(name) not in (None, False, "", []):
+        value = fields.get(name)
+        if value is not None and value is not False and value not in ("", []):
             faults.add(where, f"sets {name}, which is not yet supported by this version", f"Remove {name}")
     values: dict[str, Any] = {"timeout": timeout, "max_body": max_body}
     for name, parse in _PARSERS.items():
@@ -130,8 +131,6 @@ def _list(parse: Callable[[str], tuple[str, ...]]) -> Callable[[object], tuple[s
 
 def _methods(value: object) -> frozenset[str]:
     methods = tuple(method.upper() for method in _list(tokens)(value))
-    if not methods:
-        raise Unacceptable("must name at least one method", "Leave the field out to allow all")
     for method in methods:
         if method not in METHODS:
             raise Unacceptable(f"must be among {', '.join(METHODS)}", "Remove the others")

@@ -104,8 +104,10 @@ def size(text: str) -> int:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Return the words of a list separated by spaces or commas; raises for one that is there twice."""
+    """Return the words of a list separated by spaces or commas; raises if there is none, or one twice."""
     found = tuple(text.replace(",", " ").split())
+    if not found:
+        raise Unacceptable("must name something", "Leave it unset for the default")
     if len(set(found)) != len(found):
         raise Unacceptable("must not name anything twice", "Remove what is repeated")
     return found
