@@ -69,9 +69,12 @@ class Parts:
 
 
 class Gateway:
-    """One process: an ASGI application with its lifespan, and `proxy` for the routes that never reach it."""
+    """One process: an ASGI application with its lifespan, and `proxy` for the routes that never reach it.
 
-    def __init__(self, parts: Parts, proxy: ProxyContext, asgi: ASGIApp) -> None:
+    `endpoints` is the route table of the former.
+    """
+
+    def __init__(self, parts: Parts, proxy: ProxyContext, endpoints: list[Endpoint], asgi: ASGIApp) -> None:
         self.settings = parts.settings
         self.store = parts.store
         self.sessions = parts.sessions
@@ -80,6 +83,7 @@ class Gateway:
         self.metrics = parts.metrics
         self.access_log = parts.access_log
         self.proxy = proxy
+        self.endpoints = endpoints
         self.asgi = asgi
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,12 +107,14 @@ class Gateway:
 
     async def close(self) -> None:
         """Close everything, first what needs the rest to finish its work."""
-        self.proxy.close()
-        await self.tokens.close()
-        await self.sessions.settle()
-        await self.provider.close()
-        await self.store.close()
-        self.access_log.writer.flush()
+        try:
+            self.proxy.close()
+            await self.tokens.close()
+            await self.sessions.settle()
+            await self.provider.close()
+            await self.store.close()
+        finally:
+            self.access_log.writer.flush()
 
 
 def create_app(
@@ -158,7 +164,9 @@ def create_app(
         access_log=AccessLog(log_lines or LineWriter(sys.stderr), settings.log_format, clock),
     )
     proxy = _proxy(parts)
-    return Gateway(parts, proxy, _asgi(parts, proxy))
+    metrics.open_exchanges = lambda: len(proxy.exchanges)
+    endpoints = route_table(parts)
+    return Gateway(parts, proxy, endpoints, _asgi(parts, proxy, endpoints))
 
 
 def route_table(parts: Parts) -> list[Endpoint]:
@@ -181,11 +189,11 @@ def route_table(parts: Parts) -> list[Endpoint]:
     ]
 
 
-def _asgi(parts: Parts, proxy: ProxyContext) -> ASGIApp:
+def _asgi(parts: Parts, proxy: ProxyContext, table: list[Endpoint]) -> ASGIApp:
     settings = parts.settings
     files: ASGIApp = StaticFiles(read_manifest(settings.static_dir)) if settings.static_dir else Placeholder()
     endpoints = Endpoints(
-        route_table(parts),
+        table,
         fallback=files,
         proxied=[route.prefix for route in settings.routes],
         public_origin=settings.public_url.origin,

@@ -24,7 +24,6 @@ from bff.endpoints.resume import ResumeEndpoint
 from bff.errors import (
     ClientRefused,
     GatewayError,
-    GrantRefused,
     InvalidProviderAnswer,
     LoginFailed,
     ProviderUnavailable,
@@ -120,10 +119,7 @@ class CallbackEndpoint:
 
     async def _session(self, request: Request, code: ValidatedCode, transaction: Transaction) -> Session:
         """Redeem the code and start the session; the ones presented now and when the login began end with it."""
-        try:
-            login = await self._provider.redeem(code, transaction)
-        except GrantRefused as error:
-            raise LoginFailed("callback.code_refused") from error
+        login = await self._provider.redeem(code, transaction)
         handle = presented_session(request, self._cookies).handle
         presented = None if handle is None else self._sessions.store_key(handle)
         previous = {key for key in (transaction.previous_session, presented) if key is not None}
