@@ -41,10 +41,10 @@ def load_settings(
 ) -> Settings:
     """Return the settings that the environment describes.
 
-    A variable that is empty or blank counts as unset. `read_file` reads the files that variables name; `new_key` makes the key of a
-    gateway that keeps its sessions in memory and was given none. `checks` are the parsers of those who use a secret,
-    by the secret's variable: what raises `ValueError` is one more fault, its text the rule. Raises `SettingsInvalid`
-    with all faults.
+    A variable that is empty or blank counts as unset. `read_file` reads the files that variables name; `new_key` makes
+    the key of a gateway that keeps its sessions in memory and was given none. `checks` are the parsers of those who use
+    a secret, by the secret's variable: what raises `ValueError` is one more fault, its text the rule. Raises
+    `SettingsInvalid` with all faults.
     """
     given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value.strip()}
     given = {name: value for name, value in given.items() if not _is_service_link(name, value)}
