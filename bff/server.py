@@ -11,7 +11,10 @@ import functools
 import gc
 import logging
 import secrets
+import signal
+import sys
 import time
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -33,11 +36,27 @@ def serve(settings: Settings) -> None:
     """Run the gateway until it is told to stop by SIGTERM or SIGINT."""
     configure_logging(settings)
     config = uvicorn_config(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal once more when it has shut down; by then there is nothing left to end but us.
+        signal.signal(number, _exit)
     if settings.workers > 1:
-        listener = config.bind_socket()
-        Multiprocess(config, sockets=[listener]).run()
+        Workers(config, sockets=[config.bind_socket()]).run()
     else:
         uvicorn.Server(config).run()
+
+
+class Workers(Multiprocess):
+    """The worker processes and the parent that replaces those that die."""
+
+    def terminate_all(self) -> None:
+        """Stop the workers; connections that come from now on are refused, not left waiting for nobody."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def uvicorn_config(settings: Settings) -> uvicorn.Config:
@@ -82,5 +101,3 @@ def _front(
 ) -> Front:
     gateway: Gateway = config.loaded_app
     return Front(gateway.proxy, config, server_state, app_state, _loop)
-
-

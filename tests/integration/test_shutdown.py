@@ -1,0 +1,89 @@
+"""The process as its operator sees it: how it stops, with one worker and with several."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from tests.support.processes import (
+    ProviderServer,
+    ValkeyRunner,
+    reserve_port,
+    start_gateway,
+    start_provider,
+    start_valkey,
+)
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[ProviderServer]:
+    with start_provider() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyRunner]:
+    with start_valkey() as server:
+        yield server
+
+
+ROUTES = '[{"prefix": "/api", "upstream": "http://127.0.0.1:%d", "token": "none"}]'
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_stop_ends_the_process_with_status_zero(provider: ProviderServer, valkey: ValkeyRunner, workers: str) -> None:
+    with start_gateway(provider, "http://127.0.0.1:1", valkey.url, BFF_WORKERS=workers) as gateway:
+        assert httpx2.get(f"{gateway.url}/healthz").status_code == 200
+        assert gateway.stop() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_call_under_way_is_answered_before_the_process_ends(
+    provider: ProviderServer, valkey: ValkeyRunner, workers: str
+) -> None:
+    released = asyncio.Event()
+    arrived = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        arrived.set()
+        await released.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
+        await writer.drain()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+    port = reserve_port()
+    upstream = await asyncio.start_server(answer, "127.0.0.1", port)
+    routes = ROUTES % port
+    async with upstream:
+        with start_gateway(
+            provider, "", valkey.url, BFF_UPSTREAM_URL=None, BFF_ROUTES=routes, BFF_WORKERS=workers
+        ) as gateway:
+            async with httpx2.AsyncClient(trust_env=False, timeout=30.0) as client:
+                call = asyncio.create_task(client.get(f"{gateway.url}/api/slow"))
+                await arrived.wait()
+                stopping = asyncio.create_task(asyncio.to_thread(gateway.stop))
+                await refused(gateway.port)
+                released.set()
+                response = await call
+                assert (response.status_code, response.text) == (200, "late")
+                assert response.headers["connection"] == "close"
+                assert await stopping == 0
+
+
+async def refused(port: int) -> None:
+    """Wait until nobody listens at the port any more."""
+    for _ in range(400):
+        with socket.socket() as probe:
+            probe.settimeout(1.0)
+            if await asyncio.to_thread(probe.connect_ex, ("127.0.0.1", port)) != 0:
+                return
+        await asyncio.sleep(0.05)
+    raise AssertionError("still listening")
