@@ -1,0 +1,288 @@
+"""An OpenID provider on a real socket: honest and strict by itself, bent where a test asks for it.
+
+One server holds several realms, each an issuer of its own with its own metadata, keys and client. What is bent is
+bound to a login by its `login_hint`, so that many logins, each with a lie of its own, can go on at the same time.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus, urlencode
+
+from tests.support.leaks import Ledger
+from tests.support.lies import HONEST, TRUE_TOKENS, Answer, Bend, Draft, Tokens, applied, at_hash, json_answer
+from tests.support.signed_tokens import PrivateKey, public_jwk, rsa_key
+
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One HTTP request to a realm; `path` is what follows the issuer's own path."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the query or the form; a repeated one is a fault of the client."""
+        pairs = parse_qsl(self.body.decode() if self.method == "POST" else self.query, keep_blank_values=True)
+        assert len(dict(pairs)) == len(pairs), "a parameter was sent twice"
+        return dict(pairs)
+
+
+@dataclass
+class Login:
+    """One login from its authorization request on; `calls` are the endpoints that were asked on its behalf."""
+
+    name: str
+    bend: Bend
+    parameters: dict[str, str]
+    calls: list[str] = field(default_factory=list)
+    refresh_requests: list[str] = field(default_factory=list)
+    access_tokens: list[str] = field(default_factory=list)
+    refresh_tokens: list[str] = field(default_factory=list)
+    revoked: list[str] = field(default_factory=list)
+
+    def are_tokens_revoked(self) -> bool:
+        """Whether no token of this login is good any more."""
+        return {*self.access_tokens, *self.refresh_tokens} <= {*self.revoked}
+
+
+class Realm:
+    """One issuer; `client_id` and `client_secret` are its only client's."""
+
+    def __init__(self, issuer: str, ledger: Ledger, *, clock: Callable[[], float] = time.time) -> None:
+        self.issuer = issuer
+        self.ledger = ledger
+        self.clock = clock
+        self.client_id = "timesheets"
+        self.client_secret = ledger.secret("client secret", secrets.token_urlsafe(24))
+        self.key: PrivateKey = rsa_key()
+        self.kid = "signing"
+        self.metadata: dict[str, Any] = {}
+        self.metadata_answer: Answer | None = None
+        self.keys: list[dict[str, Any]] | None = None
+        self.keys_answer: Answer | None = None
+        self.bends: dict[str, Bend] = {}
+        self.calls: Counter[str] = Counter()
+        self.faults: list[str] = []
+        self._logins: dict[str, list[Login]] = {}
+        self._codes: dict[str, Login] = {}
+        self._pushed: dict[str, dict[str, str]] = {}
+        self._lock = threading.Lock()
+
+    # --- what tests ask for ---
+
+    @property
+    def revokes(self) -> bool:
+        """Whether tokens can be given back."""
+        return self.metadata.get("revocation_endpoint") is not ...
+
+    def login(self, name: str) -> Login:
+        """The one login with this `login_hint`."""
+        (login,) = self._logins[name]
+        return login
+
+    def logins(self, name: str) -> list[Login]:
+        """Every login with this `login_hint`."""
+        return self._logins.get(name, [])
+
+    def logout_token(self, name: str, bent: Tokens = TRUE_TOKENS) -> str:
+        """A logout token for the user and the provider's session of this login."""
+        now = self.clock()
+        claims = {
+            "iss": self.issuer,
+            "sub": _subject(name),
+            "sid": _sid(name),
+            "aud": self.client_id,
+            "iat": int(now),
+            "exp": int(now) + 120,
+            "jti": secrets.token_urlsafe(12),
+            "events": {LOGOUT_EVENT: {}},
+        }
+        header = {"alg": "RS256", "kid": self.kid, "typ": "logout+jwt"}
+        return self.ledger.secret("logout token", self._forged(header, claims, bent))
+
+    # --- what the gateway and the browser ask for ---
+
+    def answer(self, asked: Asked) -> Answer:
+        """Answer a request."""
+        handlers: dict[str, Callable[[Asked], Answer]] = {
+            "/.well-known/openid-configuration": self._metadata,
+            "/jwks": self._jwks,
+            "/authorize": self._authorize,
+            "/par": self._push,
+            "/token": self._token,
+            "/userinfo": self._userinfo,
+            "/revoke": self._revoke,
+            "/logout": lambda _: Answer(200, b"Logged out.", "text/plain"),
+        }
+        handler = handlers.get(asked.path)
+        if "cookie" in asked.headers and asked.path not in ("/authorize", "/logout"):
+            self.faults.append(f"a cookie at {asked.path}")
+        if handler is None:
+            self.faults.append(asked.path)
+            return Answer(404)
+        with self._lock:
+            self.calls[asked.path] += 1
+            return handler(asked)
+
+    def _metadata(self, asked: Asked) -> Answer:
+        document = {
+            "issuer": self.issuer,
+            "authorization_endpoint": f"{self.issuer}/authorize",
+            "token_endpoint": f"{self.issuer}/token",
+            "jwks_uri": f"{self.issuer}/jwks",
+            "userinfo_endpoint": f"{self.issuer}/userinfo",
+            "revocation_endpoint": f"{self.issuer}/revoke",
+            "end_session_endpoint": f"{self.issuer}/logout",
+            "authorization_response_iss_parameter_supported": True,
+            "response_types_supported": ["code"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "code_challenge_methods_supported": ["S256"],
+            "backchannel_logout_supported": True,
+            "backchannel_logout_session_supported": True,
+        }
+        return self.metadata_answer or json_answer(**applied(document, self.metadata, self.clock()))
+
+    def _jwks(self, asked: Asked) -> Answer:
+        keys = [public_jwk(self.key, kid=self.kid, use="sig", alg="RS256")] if self.keys is None else self.keys
+        return self.keys_answer or json_answer(keys=keys)
+
+    def _push(self, asked: Asked) -> Answer:
+        self._check_client(asked)
+        parameters = asked.parameters()
+        reference = self.ledger.secret("request_uri", f"urn:ietf:params:oauth:request_uri:{secrets.token_urlsafe(18)}")
+        self._pushed[reference] = parameters
+        bend = self.bends.get(parameters.get("login_hint", ""), HONEST)
+        return bend.pushed or json_answer(201, request_uri=reference, expires_in=60)
+
+    def _authorize(self, asked: Asked) -> Answer:
+        parameters = asked.parameters()
+        if "request_uri" in parameters:
+            assert parameters.keys() == {"client_id", "request_uri"}
+            parameters = self._pushed.pop(parameters["request_uri"])
+        assert parameters["response_type"] == "code"
+        assert parameters["client_id"] == self.client_id
+        assert parameters["code_challenge_method"] == "S256"
+        for name in ("state", "nonce", "code_challenge"):
+            self.ledger.secret(name, parameters[name])
+        name = parameters["login_hint"]
+        login = Login(name, self.bends.get(name, HONEST), parameters)
+        self._logins.setdefault(name, []).append(login)
+        code = self.ledger.secret("code", secrets.token_urlsafe(24))
+        self._codes[code] = login
+        response = {"code": code, "state": parameters["state"], "iss": self.issuer}
+        query = login.bend.query(urlencode(applied(response, login.bend.response, self.clock())))
+        return Answer(303, b"", None, (("Location", f"{parameters['redirect_uri']}?{query}"),))
+
+    def _token(self, asked: Asked) -> Answer:
+        self._check_client(asked)
+        form = asked.parameters()
+        if form["grant_type"] == "refresh_token":
+            return self._refresh(form["refresh_token"])
+        assert form["grant_type"] == "authorization_code"
+        verifier = self.ledger.secret("code verifier", form["code_verifier"])
+        login = self._codes.pop(form["code"], None)
+        if login is None:
+            return json_answer(400, error="invalid_grant")
+        login.calls.append("token")
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        if challenge != login.parameters["code_challenge"] or form["redirect_uri"] != login.parameters["redirect_uri"]:
+            return json_answer(400, error="invalid_grant")
+        return self._grant(login, login.bend.tokens, nonce=login.parameters["nonce"])
+
+    def _refresh(self, refresh_token: str) -> Answer:
+        (login,) = [x for logins in self._logins.values() for x in logins if refresh_token in x.refresh_tokens]
+        login.calls.append("refresh")
+        login.refresh_requests.append(refresh_token)
+        if refresh_token != login.refresh_tokens[-1] or refresh_token in login.revoked:
+            return json_answer(400, error="invalid_grant")
+        turn = len(login.refresh_requests) - 1
+        bent = login.bend.refreshes[turn] if turn < len(login.bend.refreshes) else TRUE_TOKENS
+        return self._grant(login, bent)
+
+    def _grant(self, login: Login, bent: Tokens, **claims: Any) -> Answer:
+        if bent.answer is not None:
+            return bent.answer
+        now = self.clock()
+        access_token = self.ledger.secret("access token", secrets.token_urlsafe(24))
+        refresh_token = self.ledger.secret("refresh token", secrets.token_urlsafe(24))
+        members = {
+            "access_token": access_token,
+            "token_type": "Bearer",
+            "expires_in": 300,
+            "refresh_token": refresh_token,
+            "scope": login.parameters["scope"],
+            **{name: value for name, value in bent.members.items() if name != "id_token"},
+        }
+        members = applied(members, {}, now)
+        claims |= {
+            "iss": self.issuer,
+            "sub": _subject(login.name),
+            "sid": _sid(login.name),
+            "aud": self.client_id,
+            "exp": int(now) + 300,
+            "iat": int(now),
+            "auth_time": int(now),
+            "at_hash": at_hash(access_token),
+        }
+        header = {"alg": "RS256", "kid": self.kid, "typ": "JWT"}
+        id_token = self.ledger.secret("ID token", self._forged(header, claims, bent, access_token))
+        members = applied(members, {"id_token": bent.members.get("id_token", id_token)}, now)
+        login.access_tokens.append(access_token)
+        if members.get("refresh_token") == refresh_token:
+            login.refresh_tokens.append(refresh_token)
+        return json_answer(**members)
+
+    def _userinfo(self, asked: Asked) -> Answer:
+        token = asked.headers.get("authorization", "").removeprefix("Bearer ")
+        (login,) = [x for logins in self._logins.values() for x in logins if token in x.access_tokens]
+        login.calls.append("userinfo")
+        claims = {"sub": _subject(login.name), "name": f"Name of {login.name}"}
+        return login.bend.userinfo_answer or json_answer(**applied(claims, login.bend.userinfo, self.clock()))
+
+    def _revoke(self, asked: Asked) -> Answer:
+        self._check_client(asked)
+        token = asked.parameters()["token"]
+        for logins in self._logins.values():
+            for login in logins:
+                if token in login.access_tokens or token in login.refresh_tokens:
+                    login.revoked.append(token)
+        return Answer(200)
+
+    def _forged(self, header: dict[str, Any], claims: dict[str, Any], bent: Tokens, access_token: str = "") -> str:
+        now = self.clock()
+        header, claims = applied(header, bent.header, now), applied(claims, bent.claims, now)
+        return bent.forge(Draft(header, claims, self.key, self.client_secret, access_token))
+
+    def _check_client(self, asked: Asked) -> None:
+        basic = asked.headers.get("authorization", "").removeprefix("Basic ")
+        if basic:
+            self.ledger.secret("client credentials", basic)
+            name, _, secret = base64.b64decode(basic).decode().partition(":")
+            credentials = unquote_plus(name), unquote_plus(secret)
+        else:
+            form = asked.parameters()
+            credentials = form["client_id"], form["client_secret"]
+        assert credentials == (self.client_id, self.client_secret), "somebody else's credentials"
+
+
+def _subject(name: str) -> str:
+    return f"user-of-{name}"
+
+
+def _sid(name: str) -> str:
+    return f"sid-of-{name}"
