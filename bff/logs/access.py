@@ -80,8 +80,8 @@ class AccessLog:
         """
         if not self.writer.takes_requests:
             return
-        now = self._clock()
-        second = int(now)
+        milliseconds = int(self._clock() * 1000)
+        second = milliseconds // 1000
         if second != self._second:
             self._second = second
             self._moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
@@ -91,7 +91,7 @@ class AccessLog:
             layout.line
             % (
                 self._moment,
-                int((now - second) * 1000),
+                milliseconds % 1000,
                 self._calls.get((method, route)) or self._remember_call(method, route),
                 raw.decode("ascii") if _plain_path(raw) is not None else _escaped_path(raw),
                 status,
@@ -99,7 +99,7 @@ class AccessLog:
                 duration_ms,
                 "" if upstream_ms is None else layout.upstream % upstream_ms,
                 self._clients.get(client) or self._remember_client(client),
-                request_id if request_id.isalnum() else escaped(request_id),
+                request_id if request_id.isalnum() and request_id.isascii() else escaped(request_id),
                 "" if code is None else layout.code % escaped(code),
             )
         )

@@ -63,8 +63,8 @@ class LineWriter:
 
 def timestamp(seconds: float) -> str:
     """Return a time in seconds since the epoch as RFC 3339 in UTC with milliseconds."""
-    whole = int(seconds)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int((seconds - whole) * 1000):03d}Z"
+    milliseconds = int(seconds * 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(milliseconds // 1000))}.{milliseconds % 1000:03d}Z"
 
 
 def escaped(text: str) -> str:
