@@ -44,7 +44,7 @@ _WITHOUT_CODE: Final[tuple[tuple[type[BaseException], str], ...]] = (
 
 def reason_of(error: BaseException) -> str:
     """Return the word for an exception among `FOREIGN_ERRORS`."""
-    if isinstance(error.__cause__, ssl.SSLError):
+    if isinstance(error.__cause__ or error.__context__, ssl.SSLError):
         return TLS
     code = getattr(error, "status_code", None) or str(error).partition(" ")[0]
     if code in _CODES:

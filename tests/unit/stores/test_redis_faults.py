@@ -45,9 +45,10 @@ def test_an_error_reply_is_named_by_its_code(reply: str, reason: str) -> None:
     assert not is_silence(reason), "a server that answers is there"
 
 
-def without_trust() -> exceptions.ConnectionError:
+def without_trust(link: str) -> exceptions.ConnectionError:
+    """Return what redis-py makes of a TLS handshake that failed."""
     error = exceptions.ConnectionError("secret")
-    error.__cause__ = ssl.SSLCertVerificationError("secret")
+    setattr(error, link, ssl.SSLCertVerificationError("secret"))
     return error
 
 
@@ -60,7 +61,9 @@ def without_trust() -> exceptions.ConnectionError:
         (ConnectionRefusedError("secret"), "store.unreachable", True),
         (exceptions.RedisClusterException("secret"), "store.unreachable", True),
         (MasterNotFoundError("secret"), "store.no_master", True),
-        (without_trust(), "store.tls", True),
+        (without_trust("__cause__"), "store.tls", True),
+        (without_trust("__context__"), "store.tls", True),
+        (ssl.SSLError("secret"), "store.unreachable", True),
         (exceptions.SlotNotCoveredError("secret"), "store.clusterdown", False),
         (exceptions.MaxConnectionsError("secret"), "store.busy", False),
         (exceptions.AuthenticationError("secret"), "store.wrongpass", False),
