@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -9,12 +10,16 @@ from starlette.responses import Response
 
 from bff.asgi.answers import json_answer
 from bff.asgi.request import Request
-from bff.errors import BadRequest, GatewayError, as_gateway_error
+from bff.errors import BadRequest, GatewayError, StoreUnavailable, as_gateway_error
+from bff.oauth.logout_token import LogoutToken
 from bff.oauth.query import MalformedQuery, parse_parameters
 from bff.provider import Provider
 from bff.sessions import Sessions
 
 MAX_BODY: Final = 64 * 1024
+
+RETRY_PAUSES: Final = (0.5, 1.5)
+"""Seconds between attempts to reach a store that does not answer for a moment."""
 
 
 class BackchannelLogoutEndpoint:
@@ -56,6 +61,15 @@ class BackchannelLogoutEndpoint:
         lifetime = max(logout.expires_at - self._clock(), 1.0)
         if not await self._sessions.claim_token_id(logout.token_id, lifetime):
             raise BadRequest("logout_token.replayed")
+        for pause in RETRY_PAUSES:
+            try:
+                return await self._end_sessions(logout)
+            except StoreUnavailable:
+                # The token is used up: if the provider tries again with it, it will be refused.
+                await asyncio.sleep(pause)
+        return await self._end_sessions(logout)
+
+    async def _end_sessions(self, logout: LogoutToken) -> int:
         return await self._sessions.end_by_provider(logout.issuer, logout.sid, logout.subject, logout.issued_at)
 
 

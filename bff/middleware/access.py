@@ -67,7 +67,7 @@ class Access:
                 status = message["status"]
                 fields = [*message["headers"], (b"x-request-id", notes.request_id.encode("ascii"))]
                 message = {**message, "headers": fields}
-            elif message["type"] == "http.response.body":
+            elif message["type"] == "http.response.body" and scope["method"] != "HEAD":
                 sent += len(message.get("body", b""))
             await send(message)
 

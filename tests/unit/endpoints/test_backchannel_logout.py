@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import urlencode
 
@@ -159,6 +160,14 @@ async def test_a_store_outage_is_a_failure(site: Site, failing: str) -> None:
     site.store.failing.add(failing)
     assert_refused(await post(site, logout_token(site)))
     assert site.gateway.metrics.backchannel_logouts.count("unavailable") == 1
+
+
+async def test_a_store_that_is_back_in_a_moment_is_waited_for(site: Site) -> None:
+    browser = await sign_in(site)
+    site.store.failing.add("put")
+    asyncio.get_running_loop().call_later(1, site.store.failing.clear)
+    assert (await post(site, logout_token(site))).status == 200
+    assert not await is_logged_in(browser)
 
 
 async def test_a_provider_whose_keys_cannot_be_had_is_a_failure(site: Site) -> None:

@@ -147,6 +147,7 @@ class TestAccess:
         *,
         client: tuple[str, int] | None = ("192.0.2.1", 1),
         trusted: Sequence[Network] = (),
+        method: str = "GET",
     ) -> Answer:
         self.lines: list[tuple[object, ...]] = []
         self.observed: list[tuple[object, ...]] = []
@@ -159,7 +160,7 @@ class TestAccess:
             timer=lambda: next(timer),
             trusted_proxies=trusted,
         )
-        return await call(access, "GET", "/a%20b?secret=1", fields, client=client)
+        return await call(access, method, "/a%20b?secret=1", fields, client=client)
 
     def write(self, *line: object) -> None:
         self.lines.append(line)
@@ -169,6 +170,10 @@ class TestAccess:
         assert answer["x-request-id"] == "the-id"
         assert self.lines == [("the-id", "test", "GET", b"/a%20b", 200, 4, 500.0, None, "192.0.2.1", None)]
         assert self.observed == [("test", "GET", 200, 0.5)]
+
+    async def test_the_body_that_head_does_not_send_is_not_counted(self) -> None:
+        await self.ask(answering(Response(b"body")), method="HEAD")
+        assert [line[5] for line in self.lines] == [0]
 
     async def test_a_request_that_fails_is_logged_too(self) -> None:
         with pytest.raises(RuntimeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bff.asgi.request import Notes, attach_notes
 from bff.errors import MethodNotAllowed, NotFound
@@ -12,6 +13,7 @@ from bff.static_files import Placeholder, StaticFiles, manifest, read_manifest
 from tests.support.asgi_call import Answer, Fields, call
 
 NAVIGATION = [("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"), ("Accept", "text/html")]
+LARGE = b"0123456789" * 60_000
 INDEX = b"<!doctype html><title>app</title>"
 
 
@@ -29,14 +31,25 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-async def ask(root: Path | Placeholder, target: str | bytes, fields: Fields = (), method: str = "GET") -> Answer:
-    files = root if isinstance(root, Placeholder) else StaticFiles(read_manifest(root))
-
-    async def app(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+def app_over(files: ASGIApp) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         attach_notes(scope, Notes("1", "-"))
         await files(scope, receive, send)
 
-    return await call(app, method, target, fields)
+    return app
+
+
+async def ask(root: Path | Placeholder, target: str | bytes, fields: Fields = (), method: str = "GET") -> Answer:
+    files = root if isinstance(root, Placeholder) else StaticFiles(read_manifest(root))
+    return await call(app_over(files), method, target, fields)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"another length")
 
 
 async def test_a_file_is_served_with_type_tag_and_policy(root: Path) -> None:
@@ -151,28 +164,25 @@ class TestFileOnDisk:
     def large(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(manifest, "LARGEST_IN_MEMORY", 100)
         path = root / "large.bin"
-        path.write_bytes(b"0123456789" * 60_000)
+        path.write_bytes(LARGE)
         return path
 
     async def test_is_read_in_chunks(self, root: Path, large: Path) -> None:
         answer = await ask(root, "/large.bin")
-        assert answer.body == large.read_bytes()
+        assert answer.body == LARGE
         assert answer["content-length"] == "600000"
 
     async def test_is_not_opened_for_its_head(self, root: Path, large: Path) -> None:
-        files = StaticFiles(read_manifest(root))
-        large.unlink()
-
-        async def app(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
-            attach_notes(scope, Notes("1", "-"))
-            await files(scope, receive, send)
-
+        app = app_over(StaticFiles(read_manifest(root)))
+        remove(large)
         assert (await call(app, "HEAD", "/large.bin"))["content-length"] == "600000"
-        with pytest.raises(NotFound):
-            await call(app, "GET", "/large.bin")
-        large.write_bytes(b"another length")
-        with pytest.raises(NotFound):
-            await call(app, "GET", "/large.bin")
+
+    async def test_that_is_gone_or_another_is_not_found(self, root: Path, large: Path) -> None:
+        app = app_over(StaticFiles(read_manifest(root)))
+        for change in (remove, overwrite):
+            change(large)
+            with pytest.raises(NotFound):
+                await call(app, "GET", "/large.bin")
 
 
 async def test_without_an_application_a_page_says_what_to_set() -> None:
