@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from typing import Any
 
 from bff.errors import ClientRefused, InvalidProviderAnswer, ProviderUnavailable
+from bff.logs import event
 from bff.oauth.id_token import IdToken
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.userinfo import merge_claims, parse_userinfo
@@ -39,9 +41,11 @@ class ClaimsReader:
             return merge_claims(claims, {})
         try:
             userinfo = await self._userinfo(endpoint, subject, access_token)
-        except _TOLERATED:
+        except _TOLERATED as failure:
             if self._mode == "on":
                 raise
+            # Said, for the page will miss claims: as where the access token is for an API and UserInfo refuses it.
+            event(logging.WARNING, "userinfo.failed", reason=failure.reason)
             return merge_claims(claims, {})
         return merge_claims(claims, userinfo)
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, quote_plus, urlsplit
@@ -318,22 +318,46 @@ def test_a_provider_that_started_anew_with_new_keys_can_be_used_at_once(stack: S
     assert old.call("GET", "/api/whoami").json()["code"] == "session_ended"
 
 
-def test_a_provider_that_keeps_claims_and_refresh_tokens_back_is_met_by_userinfo_and_prompt_consent() -> None:
-    with ExitStack() as started:
-        provider = started.enter_context(start_oidc_provider(claims_in_id_token=False, refresh_tokens="when consented"))
-        settings = {"BFF_SCOPES": SCOPES, "BFF_RESOURCE": None, **provider.settings}
-        gateway = started.enter_context(start_gateway(provider, "http://127.0.0.1:9", None, **settings))
+@pytest.fixture(scope="module")
+def reserved() -> Iterator[OidcProviderServer]:
+    """A provider that issues refresh tokens as is its default: to requests with `prompt=consent` alone."""
+    with start_oidc_provider(refresh_tokens="when consented") as provider:
+        yield provider
+
+
+@contextmanager
+def visitor_at(provider: OidcProviderServer, **settings: str | None) -> Iterator[Visitor]:
+    settings = {"BFF_SCOPES": SCOPES, **provider.settings, **settings}
+    with start_gateway(provider, "http://127.0.0.1:9", None, **settings) as gateway:
         visitor = Visitor(gateway.public_url)
-        started.callback(visitor.close)
-        log_in(visitor)
-        assert session(visitor)["claims"]["email"] == "alice@example.com"
-        assert provider.secrets("refresh_token") == []
+        try:
+            yield visitor
+        finally:
+            visitor.close()
+
+
+def test_claims_that_are_not_in_the_id_token_come_from_userinfo(reserved: OidcProviderServer) -> None:
+    # With a token for an API this provider has them in the ID token, for UserInfo refuses such tokens.
+    with visitor_at(reserved, BFF_RESOURCE=None) as visitor:
         log_in(visitor, prompt="consent")
-        assert len(provider.secrets("refresh_token")) == 1
-        provider.control(claims={"alice": {"email": "archer@example.com"}})
+        assert session(visitor)["claims"]["email"] == "alice@example.com"
+        reserved.control(claims={"alice": {"email": "archer@example.com"}})
         shown = visitor.call("POST", "/bff/session/refresh").json()
         assert shown["claims"]["email"] == "archer@example.com"
-        assert provider.errors() == []
+    assert reserved.errors() == []
+
+
+def test_where_no_refresh_token_was_issued_the_session_lasts_as_long_as_the_access_token(
+    reserved: OidcProviderServer,
+) -> None:
+    reserved.control(access_token_lifetime=SHORT)
+    with visitor_at(reserved) as visitor:
+        before = len(reserved.secrets("refresh_token"))
+        log_in(visitor)
+        assert len(reserved.secrets("refresh_token")) == before
+        time.sleep(SHORT)
+        answer = visitor.call("GET", "/api/whoami")
+        assert (answer.status_code, answer.json()["code"]) == (401, "session_expired")
 
 
 def test_no_log_shows_what_the_provider_has_issued(stack: Stack) -> None:

@@ -111,9 +111,7 @@ def clients() -> dict[str, Client]:
 
 
 @contextmanager
-def start_oidc_provider(
-    *, claims_in_id_token: bool = True, refresh_tokens: str = "always"
-) -> Iterator[OidcProviderServer]:
+def start_oidc_provider(*, refresh_tokens: str = "always") -> Iterator[OidcProviderServer]:
     """The provider on a free port, seen by its client `basic`; left out where Node.js or the package is missing.
 
     `refresh_tokens` are issued `always` or `when consented`, to requests with `prompt=consent` alone.
@@ -136,7 +134,6 @@ def start_oidc_provider(
             for user in USERS.values()
         },
         "clients": {client_id: client.metadata for client_id, client in known.items()},
-        "claims_in_id_token": claims_in_id_token,
         "refresh_tokens": refresh_tokens,
     }
     command = [node, str(PACKAGE / "provider.mjs"), str(modules)]

@@ -12,7 +12,7 @@ import { pathToFileURL } from 'node:url';
 const library = join(process.argv[2], 'node_modules', 'oidc-provider', 'lib', 'index.js');
 const { default: Provider, errors } = await import(pathToFileURL(library));
 
-const { issuer, port, resource, users, clients, claims_in_id_token: claimsInIdToken, refresh_tokens: refreshTokens } =
+const { issuer, port, resource, users, clients, refresh_tokens: refreshTokens } =
   JSON.parse(process.env.PROVIDER_CONFIGURATION);
 const policy = { access_token_lifetime: 300 };
 let log = { requests: [], events: [] };
@@ -72,7 +72,6 @@ const provider = new Provider(issuer, {
     profile: ['name', 'given_name', 'family_name', 'preferred_username', 'locale'],
     email: ['email', 'email_verified'],
   },
-  conformIdTokenClaims: !claimsInIdToken,
   findAccount: (_, subject) => userOf(subject) && { accountId: subject, claims: () => userOf(subject).claims },
   extraTokenClaims: (_, token) => ({ name: userOf(token.accountId).claims.name, roles: [userOf(token.accountId).role] }),
   features: {

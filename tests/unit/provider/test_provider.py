@@ -422,9 +422,12 @@ async def test_userinfo_about_somebody_else_is_no_login(double: ProviderDouble, 
     assert caught.value.reason == "userinfo.subject"
 
 
-async def test_userinfo_that_fails_stops_a_login_only_if_it_must_be_asked(double: ProviderDouble) -> None:
+async def test_userinfo_that_fails_stops_a_login_only_if_it_must_be_asked(
+    double: ProviderDouble, caplog: pytest.LogCaptureFixture
+) -> None:
     double.overrides["/userinfo"] = lambda request: httpx2.Response(401)
     assert (await login(provider_of(double))).claims == {"sub": "user-1"}
+    assert "userinfo.failed" in caplog.text
     with pytest.raises(InvalidProviderAnswer):
         await login(provider_of(double, userinfo="on"))
 
