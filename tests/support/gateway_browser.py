@@ -7,7 +7,7 @@ import io
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -59,7 +59,6 @@ class Site:
     provider: ProviderDouble
     store: FaultyStore
     log: io.StringIO
-    nonces: list[str] = field(default_factory=list)
 
     def browser(self) -> Browser:
         """Return a browser without cookies."""

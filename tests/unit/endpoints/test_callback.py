@@ -9,7 +9,6 @@ from typing import Any
 import httpx2
 import pytest
 
-from bff.session.store import EndReason
 from tests.support.gateway_browser import SESSION_COOKIE, Browser, Site, running_site
 from tests.support.provider_double import answer as provider_answer
 from tests.support.signed_tokens import ISSUER
@@ -340,7 +339,3 @@ async def test_plain_oauth_logs_in_without_an_id_token() -> None:
         answer = await browser.finish({**request, "nonce": "code"})
         assert answer.status == 303
         assert (await browser.session())["authenticated"] is True
-
-
-def test_the_reason_a_session_is_replaced_for_is_a_known_one() -> None:
-    assert "replaced" in EndReason.__args__  # type: ignore[attr-defined]
