@@ -54,10 +54,6 @@ class Tally:
         """Count."""
         self._counts[value if value in self._counts else OTHER] += count
 
-    def count(self, value: str) -> int:
-        """Return how often `value` was counted."""
-        return self._counts[value]
-
     def family(self) -> CounterMetricFamily:
         """Return the metric; `other` only if there were any."""
         family = CounterMetricFamily(self.name, self.documentation, labels=[self.label])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -141,6 +143,19 @@ def test_configuring_twice_does_not_write_twice() -> None:
     assert (first.getvalue(), len(records(second))) == ("", 2)
 
 
+def test_every_field_that_the_code_gives_an_event_is_listed() -> None:
+    calls = [
+        call
+        for path in (Path(__file__).parents[2] / "bff").rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if "demo" not in path.parts
+        and isinstance(call, ast.Call)
+        and ast.unparse(call.func).endswith(("event", "_on_event"))
+    ]
+    given = {keyword.arg for call in calls for keyword in call.keywords}
+    assert {"reason", "code"} <= given <= FIELDS
+
+
 # --- what libraries and exceptions say ---
 
 
@@ -194,6 +209,16 @@ def test_an_exception_is_told_by_types_and_places_and_not_by_its_text() -> None:
     assert ours["error"] == theirs["error"] == "RuntimeError < ValueError"
     assert ours["trace"][-1].split(":")[0].endswith("test_logs.redeem")
     assert CANARY not in stream.getvalue()
+
+
+def test_an_exception_as_text_is_one_line_too() -> None:
+    stream = io.StringIO()
+    configured(stream, form="text")
+    with pytest.raises(ZeroDivisionError) as raised:
+        divmod(1, 0)
+    logging.getLogger("bff").error("some.event", exc_info=raised.value)
+    (line,) = stream.getvalue().splitlines()
+    assert line.partition(" ")[2].startswith("error some.event error=ZeroDivisionError trace=tests.unit.test_logs.")
 
 
 def test_a_suppressed_cause_is_not_told_and_a_cycle_of_causes_ends() -> None:
