@@ -68,6 +68,15 @@ class Site:
         """Send one request as it is."""
         return await call(self.gateway, method, target, fields, **arguments)
 
+    def count(self, metric: str, label: str) -> int:
+        """Return how often something was counted under the value of the metric's only label."""
+        return sum(
+            int(sample.value)
+            for family in self.gateway.metrics.collect()
+            for sample in family.samples
+            if sample.name == f"bff_{metric}_total" and label in sample.labels.values()
+        )
+
     def session_count(self) -> int:
         """Return how many records, tombstones left out, are in the store."""
         sessions = cast("MemoryStore", self.store._inner)._sessions

@@ -28,7 +28,7 @@ async def test_a_login_ends_where_it_was_to_end_with_a_session(browser: Browser,
     assert answer["referrer-policy"] == "no-referrer"
     assert (await browser.session())["authenticated"] is True
     assert browser.login_cookies == []
-    assert site.gateway.metrics.logins.count("succeeded") == 1
+    assert site.count("logins", "succeeded") == 1
     assert site.gateway.metrics.sessions_started == 1
 
 
@@ -92,7 +92,7 @@ async def test_a_callback_in_another_browser_makes_no_session_and_asks_nobody(br
     assert site.session_count() == 0
     assert site.provider.calls["/token"] == 0
     assert site.store.calls == []
-    assert site.gateway.metrics.logins.count("stray") == 1
+    assert site.count("logins", "stray") == 1
 
 
 async def test_a_spent_callback_goes_on_by_way_of_our_own_page_when_somebody_is_logged_in(
@@ -190,7 +190,7 @@ async def test_an_answer_that_fails_validation_ends_the_login_before_the_code_is
     assert 'href="/bff/login?return_to=/timesheets"' in answer.text
     assert browser.login_cookies == []
     assert site.provider.calls["/token"] == 0
-    assert site.gateway.metrics.logins.count("failed") == 1
+    assert site.count("logins", "failed") == 1
 
 
 async def refuse(browser: Browser, error: str, **more: str) -> str:
@@ -209,7 +209,7 @@ async def test_a_refusal_of_the_provider_is_explained_and_can_be_tried_again(
     text = await refuse(browser, error)
     assert 'href="/bff/login?return_to=/timesheets"' in text
     assert "<p>" in text
-    assert site.gateway.metrics.logins.count("refused") == 1
+    assert site.count("logins", "refused") == 1
 
 
 async def test_nothing_the_provider_wrote_about_an_error_is_shown(browser: Browser) -> None:
@@ -249,7 +249,7 @@ async def test_a_provider_that_fails_after_the_state_was_used_asks_for_a_new_log
     assert (answer.status, answer["retry-after"]) == (503, "5")
     assert 'href="/bff/login?return_to=/timesheets"' in answer.text
     assert browser.login_cookies == []
-    assert site.gateway.metrics.logins.count("unavailable") == 1
+    assert site.count("logins", "unavailable") == 1
 
 
 @pytest.mark.parametrize("document", ["/jwks", "/.well-known/openid-configuration"])

@@ -32,7 +32,7 @@ async def test_a_script_gets_the_providers_url(browser: Browser, site: Site) -> 
     assert query["id_token_hint"].count(".") == 2
     assert answer["cache-control"] == "no-store"
     assert browser.cookies == {}
-    assert site.gateway.metrics.sessions_ended.count("logout") == 1
+    assert site.count("sessions_ended", "logout") == 1
 
 
 async def test_a_form_is_redirected_there_with_303(browser: Browser) -> None:
@@ -120,7 +120,7 @@ async def test_a_second_logout_finds_nothing_left_to_do(browser: Browser, site: 
     await log_out(browser)
     browser.cookies[SESSION_COOKIE] = captured
     assert (await log_out(browser)).json == {"logout_url": "/"}
-    assert site.gateway.metrics.sessions_ended.count("logout") == 1
+    assert site.count("sessions_ended", "logout") == 1
 
 
 async def test_a_session_that_another_request_has_just_ended_is_not_counted_again(
@@ -132,7 +132,7 @@ async def test_a_session_that_another_request_has_just_ended_is_not_counted_agai
     await browser.sign_in()
     monkeypatch.setattr(site.store, "end", too_late, raising=False)
     assert (await log_out(browser)).status == 200
-    assert site.gateway.metrics.sessions_ended.count("logout") == 0
+    assert site.count("sessions_ended", "logout") == 0
 
 
 async def test_logins_under_way_are_dropped(browser: Browser) -> None:
