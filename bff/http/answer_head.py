@@ -8,8 +8,8 @@ from typing import Final
 
 from bff.errors import UpstreamUnavailable
 
-# Fields of one hop, of the framing we do ourselves, and those by which one upstream would speak for the whole origin:
-# delete its cookies, or move its traffic to another host.
+# Fields of one hop, those we write ourselves, and those by which one upstream would speak for the whole origin: delete
+# its cookies, move its traffic to another host, have its addresses reported, or command the server in front of us.
 _WITHHELD: Final = frozenset(
     {
         b"connection",
@@ -24,14 +24,23 @@ _WITHHELD: Final = frozenset(
         b"clear-site-data",
         b"strict-transport-security",
         b"public-key-pins",
+        b"nel",
+        b"report-to",
+        b"service-worker-allowed",
+        b"set-cookie2",
+        b"x-accel-redirect",
+        b"x-sendfile",
+        b"x-content-type-options",
         b"x-request-id",
     }
 )
 _TAKEN: Final = frozenset({b"content-length", b"transfer-encoding", b"set-cookie", b"cache-control", b"vary"})
+# By these a shared cache is told to keep what Cache-Control says is private (RFC 9213 and its forerunners).
+_SHARED_CACHE: Final = frozenset({b"surrogate-control", b"edge-control", b"x-accel-expires"})
 _BODYLESS: Final = frozenset({204, 304})
 _MOST_NAMES = 2048
 
-_PASS, _WITHHOLD, _TAKE = 0, 1, 2
+_PASS, _WITHHOLD, _TAKE, _PASS_IF_PUBLIC = 0, 1, 2, 3
 _kinds: dict[bytes, tuple[int, bytes]] = {}
 
 
@@ -48,7 +57,14 @@ STATUS_LINES: Final = {status: _status_line(status) for status in range(200, 600
 
 def _kind_of(name: bytes) -> tuple[int, bytes]:
     lower = name.lower()
-    kind = (_WITHHOLD if lower in _WITHHELD else _TAKE if lower in _TAKEN else _PASS, lower)
+    if lower in _WITHHELD:
+        kind = (_WITHHOLD, lower)
+    elif lower in _TAKEN:
+        kind = (_TAKE, lower)
+    elif lower in _SHARED_CACHE or lower.endswith(b"cdn-cache-control"):
+        kind = (_PASS_IF_PUBLIC, lower)
+    else:
+        kind = (_PASS, lower)
     if len(_kinds) < _MOST_NAMES:
         _kinds[name] = kind
     return kind
@@ -81,7 +97,7 @@ class AnswerHead:
         connection: list[bytes] = []
         for name, value in raw_fields:
             kind, lower = _kinds.get(name) or _kind_of(name)
-            if kind == _PASS:
+            if kind == _PASS or (kind == _PASS_IF_PUBLIC and not is_personal):
                 lines.append(b"%b: %b\r\n" % (name, value))
             elif kind == _TAKE:
                 taken.setdefault(lower, []).append(value)
@@ -96,7 +112,8 @@ class AnswerHead:
             raise UpstreamUnavailable("upstream.framing")
         self.has_body = not (to_head_request or status in _BODYLESS)
         for value in taken.get(b"set-cookie", ()):
-            if value.partition(b"=")[0].strip(b" \t") in cookie_names:
+            name, separator, _ = value.partition(b"=")
+            if separator and name.strip(b" \t") in cookie_names:
                 lines.append(b"Set-Cookie: %b\r\n" % value)
         lines.extend(_cache_lines(taken.get(b"cache-control"), taken.get(b"vary"), is_personal=is_personal))
         self.lines = lines
@@ -140,7 +157,9 @@ def _cache_lines(cache_control: list[bytes] | None, vary: list[bytes] | None, *,
             for directive in (part.strip(b" \t") for part in value.split(b","))
             if directive and directive.lower() != b"public" and not directive.lower().startswith(b"s-maxage")
         ]
-        if not any(part.lower().partition(b"=")[0] in (b"private", b"no-store") for part in kept):
+        # `private="some-field"` lets everything else be stored; a quoted string may only look like a directive.
+        is_quoted = any(b'"' in value for value in cache_control)
+        if is_quoted or not any(part.lower() in (b"private", b"no-store") for part in kept):
             kept.append(b"private")
         directives = b", ".join(kept)
     return [b"Cache-Control: %b\r\nVary: %b\r\n" % (directives, b", ".join([*(vary or ()), b"Cookie"]))]

@@ -18,6 +18,11 @@ _QUERY = re.compile(rb"[!-\"$-~]*")  # visible ASCII but `#`
 _PATH = re.compile(rb"/[!\"$-;=?-\[\]^-~]*")  # the same without `#`, `<`, `>` and the backslash
 _PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# `..;x` is a dot segment to servlet containers, which cut path parameters off first; `..?x` and `..#x` are to whoever
+# decodes before he looks for query and fragment.
+_AFTER_SEGMENT = re.compile(r"[;?#]")
+# What legacy code pages, where text is forced into one, have in the place of a slash or a backslash.
+_BEST_FIT = str.maketrans(dict.fromkeys("\u00a5\u20a9\u2044\u2215\u2216", "/"))
 _MOST_DECODINGS = 4
 
 
@@ -40,15 +45,15 @@ def check_path(path: bytes) -> None:
         raise BadRequest("target.percent_encoding")
     decoded = path
     for _ in range(_MOST_DECODINGS):
-        _check_decoded(decoded)
-        further = unquote_to_bytes(decoded)
+        further = unquote_to_bytes(_checked(decoded))
         if further == decoded:
             return
         decoded = further
     raise BadRequest("target.percent_encoding")
 
 
-def _check_decoded(path: bytes) -> None:
+def _checked(path: bytes) -> str:
+    """Return the text a lenient server would read, in which letters of full width have become ordinary ones."""
     try:
         text = path.decode("utf-8")
     except UnicodeDecodeError:
@@ -56,14 +61,13 @@ def _check_decoded(path: bytes) -> None:
     if _CONTROL.search(text) is not None:
         raise BadRequest("target.control_character")
     if not text.isascii():
-        # Some servers fold full-width letters before they look for dot segments.
         text = unicodedata.normalize("NFKC", text)
     if "\\" in text:
         raise BadRequest("target.backslash")
-    for segment in text.split("/"):
-        # `..;x` is a dot segment to servlet containers, which cut path parameters off first.
-        if segment.partition(";")[0].strip(" ") in (".", ".."):
+    for segment in text.translate(_BEST_FIT).split("/"):
+        if _AFTER_SEGMENT.split(segment, 1)[0].strip(" ") in (".", ".."):
             raise BadRequest("target.dot_segment")
+    return text
 
 
 def upstream_target(path: bytes, query: bytes | None, *, prefix: bytes, upstream_path: bytes) -> bytes:
