@@ -10,9 +10,13 @@ import sys
 import click
 
 from bff.errors import SettingsInvalid
+from bff.oauth.signing_key import parse_signing_keys
 from bff.settings import load_settings
+from bff.stores.redis_address import parse_redis_address
 
 _CONFIGURATION_UNUSABLE = 2
+_CHECKS = {"BFF_CLIENT_KEY": parse_signing_keys, "BFF_REDIS_URL": parse_redis_address}
+"""What only those who use a secret can say of it, so that it is reported with all other faults."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,7 +29,7 @@ def main() -> None:
 def serve() -> None:
     """Run the gateway."""
     try:
-        settings = load_settings(os.environ)
+        settings = load_settings(os.environ, checks=_CHECKS)
     except SettingsInvalid as invalid:
         click.echo(f"bff cannot start: {len(invalid.faults)} fault(s) in the configuration", err=True)
         for fault in invalid.faults:

@@ -25,6 +25,7 @@ from bff.app import Gateway, create_app
 from bff.logs import configure_logging
 from bff.proxy.front import Front
 from bff.settings import Settings
+from bff.telemetry import serve_metrics
 
 GRACEFUL_SHUTDOWN = 20
 """Seconds that open calls and streams get to end after a stop was asked for."""
@@ -83,8 +84,10 @@ def uvicorn_config(settings: Settings) -> uvicorn.Config:
 
 
 def _gateway(settings: Settings) -> Gateway:
-    configure_logging(settings)
-    gateway = create_app(settings, clock=time.time, random_bytes=secrets.token_bytes)
+    log_lines = configure_logging(settings)
+    gateway = create_app(settings, clock=time.time, random_bytes=secrets.token_bytes, log_lines=log_lines)
+    if settings.metrics_port is not None:
+        serve_metrics(settings.metrics_port, gateway.metrics.registry, settings.host)
     # What exists now lives as long as the process; looking through it again and again costs latency for nothing.
     gc.collect()
     gc.freeze()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
+
+from bff.settings.urls import is_loopback
 
 MAX_LENGTH = 2048
 
@@ -30,16 +31,6 @@ def is_endpoint_url(url: object, *, loopback_http: bool) -> bool:
 def is_loopback_http(url: str) -> bool:
     """Whether `url` is plain http to the machine itself."""
     return url.startswith("http://") and is_endpoint_url(url, loopback_http=True)
-
-
-def is_loopback(hostname: str) -> bool:
-    """Whether the name or address can only mean this machine (RFC 6761 section 6.3)."""
-    if hostname == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(hostname).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_plain(url: str) -> bool:

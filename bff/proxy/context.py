@@ -31,6 +31,10 @@ class Meter(Protocol):
         """Count one finished call."""
         ...
 
+    def refused(self, code: str) -> None:
+        """Count a call that was refused or broken off, by its error code."""
+        ...
+
 
 class AccessLog(Protocol):
     """Writes one line for each call."""
@@ -183,5 +187,5 @@ class ProxyContext:
         if self._sweeper is not None:
             self._sweeper.cancel()
         for exchange in tuple(self.exchanges):
-            exchange.abort("gateway.shutdown")
+            exchange.abort("shutdown")
         self.pool.close()

@@ -14,15 +14,15 @@ once if an idle connection turns out to be dead before a byte of the answer.
 from __future__ import annotations
 
 import asyncio
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from bff.errors import BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnavailable, as_gateway_error
 from bff.http.answer_head import AnswerHead
 from bff.http.upstream_head import upstream_head
 from bff.proxy.admission import Admission
-from bff.proxy.report import report
+from bff.proxy.report import report, report_refusal
 from bff.proxy.request_body import RequestBody
+from bff.proxy.state import State
 
 if TYPE_CHECKING:
     from bff.proxy.back import Back
@@ -35,43 +35,14 @@ _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 _STALL_LIMIT = 60.0
 
 
-class State(IntEnum):
-    """How far a call has come."""
-
-    ADMITTING = 0
-    CONNECTING = 1
-    WAITING = 2
-    ANSWERING = 3
-    ENDED = 4
-
-
 class Exchange:
     """A call in progress; the front tells it of the request, the back of the answer."""
 
     __slots__ = (
-        "_admission",
-        "_answered_at",
-        "_back",
-        "_backlog",
-        "_chunks_answer",
-        "_connecting",
-        "_context",
-        "_deadline",
-        "_front",
-        "_moved_at",
-        "_out",
-        "_request",
-        "_request_head",
-        "_route",
-        "_sent",
-        "_sent_at",
-        "_status",
-        "_was_retried",
-        "body",
-        "closes_front",
-        "state",
-        "to_head_request",
-    )
+        "_admission", "_answered_at", "_back", "_backlog", "_chunks_answer", "_connecting", "_context",
+        "_deadline", "_front", "_moved_at", "_out", "_request", "_request_head", "_route", "_sent", "_sent_at",
+        "_status", "_was_retried", "body", "closes_front", "state", "to_head_request",
+    )  # fmt: skip
 
     def __init__(self, context: ProxyContext, front: Front, route: ProxiedRoute, request: Request) -> None:
         self._context = context
@@ -87,15 +58,12 @@ class Exchange:
         self._back: Back | None = None
         self._request_head = b""
         self._out: list[bytes] = []
-        self._status = 0
-        self._sent = 0
-        self._chunks_answer = False
-        self._was_retried = False
+        self._status = self._sent = 0
+        self._chunks_answer = self._was_retried = False
         self._moved_at = context.now
         self._deadline = context.now + route.timeout
         self._backlog = 0
-        self._sent_at = 0.0
-        self._answered_at = 0.0
+        self._sent_at = self._answered_at = 0.0
 
     # From the head to the upstream.
 
@@ -279,7 +247,7 @@ class Exchange:
         if self.state < State.ANSWERING and now > self._deadline:
             self.refused(UpstreamTimeout("upstream.timeout"))
         elif now - self._moved_at > _STALL_LIMIT and self._front.waits_for_browser(self):
-            self.abort("browser.stalled")
+            self.abort("browser_stalled")
 
     def front_lost(self) -> None:
         """The browser has gone."""
@@ -295,11 +263,13 @@ class Exchange:
     def refused(self, error: GatewayError) -> None:
         """Answer the request ourselves; what was begun with the upstream is broken off."""
         if self.state >= State.ANSWERING:
+            report_refusal(self._route, self._request, error)
             self.abort(error.code)
             return
         self.closes_front = self.closes_front or not self.body.is_worth_reading
         self._status = error.status
         self._sent = self._front.write_refusal(error, self._request, closes=self.closes_front)
+        report_refusal(self._route, self._request, error)
         self._end(error.code)
 
     def _end(self, code: str | None) -> None:

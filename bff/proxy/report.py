@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bff.logs import event
+
 if TYPE_CHECKING:
+    from bff.errors import GatewayError
     from bff.proxy.context import ProxiedRoute, ProxyContext
     from bff.proxy.request import Request
 
@@ -38,4 +41,17 @@ def report(
         None if upstream_seconds is None else upstream_seconds * 1000,
         client,
         code,
+    )
+
+
+def report_refusal(route: ProxiedRoute, request: Request, error: GatewayError) -> None:
+    """Count a call that was refused or broken off, and log why; the access line has the rest."""
+    route.meter.refused(error.code)
+    event(
+        error.log_level,
+        "request.refused",
+        request_id=request.request_id,
+        route=route.prefix,
+        code=error.code,
+        reason=error.reason,
     )

@@ -25,7 +25,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import secrets
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -99,7 +98,7 @@ class Sealer:
         secret_keys: Sequence[bytes],
         context: bytes,
         *,
-        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        random_bytes: Callable[[int], bytes],
     ) -> None:
         if not secret_keys or any(len(key) < MINIMUM_SECRET_KEY_LENGTH for key in secret_keys):
             raise ValueError("secret keys: at least one, each of at least 32 bytes")

@@ -136,7 +136,7 @@ class Instance:
         )
         self.sessions = Sessions(
             self.store,
-            Sealer([secret_key], sealing_context(ISSUER, CLIENT_ID, PUBLIC_URL)),
+            Sealer([secret_key], sealing_context(ISSUER, CLIENT_ID, PUBLIC_URL), random_bytes=secrets.token_bytes),
             idle=1800,
             max_lifetime=28800,
             clock=clock,

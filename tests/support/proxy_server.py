@@ -44,9 +44,13 @@ class Meter:
     """Keeps what was observed."""
 
     observed: list[tuple[int, float]] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
 
     def observe(self, status: int, seconds: float) -> None:
         self.observed.append((status, seconds))
+
+    def refused(self, code: str) -> None:
+        self.refusals.append(code)
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ class ProxyServer:
         record = session_record(
             access_token=AccessToken(token, None, ()), created_at=now, issued_at=now, expires_at=now + 3600
         )
-        session = await self.sessions.start(record)
+        session = await self.sessions.start(record, login_started_at=record.created_at)
         cookie = f"{COOKIE}={encode_handle(session.handle)}".encode()
         return b"Cookie: %b\r\nSec-Fetch-Site: same-origin\r\n" % cookie
 
@@ -238,7 +242,7 @@ async def running_proxy(
         log = AccessLines()
         sessions = Sessions(
             MemoryStore(time.time),
-            Sealer([b"k" * 32], b"c" * 32),
+            Sealer([b"k" * 32], b"c" * 32, random_bytes=secrets.token_bytes),
             idle=1800,
             max_lifetime=28800,
             clock=time.time,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +44,7 @@ class Bench:
         """Return another instance, by default with the same settings."""
         return Sessions(
             self.store if store is None else store,
-            Sealer(secret_keys or (NEW_KEY,), context),
+            Sealer(secret_keys or (NEW_KEY,), context, random_bytes=secrets.token_bytes),
             idle=idle,
             max_lifetime=LONGEST,
             clock=self.clock,

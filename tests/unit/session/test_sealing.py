@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import secrets
+from secrets import token_bytes
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ NEW_KEY = b"a new secret key of 32 or more bytes!"
 CONTEXT = sealing_context("https://idp.example", "spa", "https://app.example")
 HANDLE = bytes(range(32))
 OTHER_HANDLE = bytes(range(1, 33))
-SEALER = Sealer([NEW_KEY], CONTEXT)
+SEALER = Sealer([NEW_KEY], CONTEXT, random_bytes=token_bytes)
 KEY = SEALER.store_key(HANDLE)
 OTHER_KEY = SEALER.store_key(OTHER_HANDLE)
 RECORD = session_record()
@@ -85,7 +85,7 @@ def test_the_store_key_alone_binds_as_well_as_the_handle() -> None:
     ],
 )
 def test_a_session_of_another_issuer_client_or_origin_is_refused(context: bytes) -> None:
-    stranger = Sealer([NEW_KEY], context)
+    stranger = Sealer([NEW_KEY], context, random_bytes=token_bytes)
     assert stranger.store_key(HANDLE) != KEY
     assert refusal(stranger, SEALED) == "tag"
 
@@ -97,9 +97,9 @@ def test_parts_that_read_the_same_when_joined_do_not_hash_the_same() -> None:
 
 
 def test_an_older_key_in_the_list_still_opens_and_is_told_from_the_newest() -> None:
-    before = Sealer([OLD_KEY], CONTEXT)
+    before = Sealer([OLD_KEY], CONTEXT, random_bytes=token_bytes)
     sealed = before.seal(RECORD, HANDLE, KEY)
-    rotated = Sealer([NEW_KEY, OLD_KEY], CONTEXT)
+    rotated = Sealer([NEW_KEY, OLD_KEY], CONTEXT, random_bytes=token_bytes)
     assert rotated.open(sealed, HANDLE, KEY) == RECORD
     assert before.is_current(sealed)
     assert not rotated.is_current(sealed)
@@ -107,17 +107,19 @@ def test_an_older_key_in_the_list_still_opens_and_is_told_from_the_newest() -> N
 
 
 def test_the_store_key_stays_the_same_when_keys_are_rotated() -> None:
-    assert Sealer([OLD_KEY], CONTEXT).store_key(HANDLE) == Sealer([NEW_KEY, OLD_KEY], CONTEXT).store_key(HANDLE)
+    assert Sealer([OLD_KEY], CONTEXT, random_bytes=token_bytes).store_key(HANDLE) == Sealer(
+        [NEW_KEY, OLD_KEY], CONTEXT, random_bytes=token_bytes
+    ).store_key(HANDLE)
 
 
 def test_a_key_that_was_taken_out_of_the_list_does_not_open_any_more() -> None:
-    sealed = Sealer([OLD_KEY], CONTEXT).seal(RECORD, HANDLE, KEY)
+    sealed = Sealer([OLD_KEY], CONTEXT, random_bytes=token_bytes).seal(RECORD, HANDLE, KEY)
     assert refusal(SEALER, sealed) == "key_unknown"
 
 
 def test_the_key_id_of_another_key_does_not_make_it_open() -> None:
-    both = Sealer([NEW_KEY, OLD_KEY], CONTEXT)
-    old = Sealer([OLD_KEY], CONTEXT).seal(RECORD, HANDLE, KEY)
+    both = Sealer([NEW_KEY, OLD_KEY], CONTEXT, random_bytes=token_bytes)
+    old = Sealer([OLD_KEY], CONTEXT, random_bytes=token_bytes).seal(RECORD, HANDLE, KEY)
     relabelled = SEALED[: 1 + sealing.KEY_ID_LENGTH] + old[1 + sealing.KEY_ID_LENGTH :]
     assert refusal(both, relabelled) == "tag"
 
@@ -133,18 +135,18 @@ def test_a_sealed_value_that_is_no_record_is_refused() -> None:
 
 
 def test_the_same_key_twice_in_the_list_does_no_harm() -> None:
-    assert Sealer([NEW_KEY, NEW_KEY], CONTEXT).open(SEALED, HANDLE, KEY) == RECORD
+    assert Sealer([NEW_KEY, NEW_KEY], CONTEXT, random_bytes=token_bytes).open(SEALED, HANDLE, KEY) == RECORD
 
 
 @pytest.mark.parametrize("secret_keys", [[], [b"x" * 31], [NEW_KEY, b"short"]])
 def test_a_missing_or_short_secret_key_is_refused_at_the_start(secret_keys: list[bytes]) -> None:
     with pytest.raises(ValueError, match="secret keys"):
-        Sealer(secret_keys, CONTEXT)
+        Sealer(secret_keys, CONTEXT, random_bytes=token_bytes)
 
 
 def test_a_context_of_another_length_is_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match="context"):
-        Sealer([NEW_KEY], b"short")
+        Sealer([NEW_KEY], b"short", random_bytes=token_bytes)
 
 
 def test_store_keys_tell_nothing_of_the_handle() -> None:
@@ -196,7 +198,11 @@ def test_a_session_record_is_no_transaction_and_the_other_way_round() -> None:
 
 
 def test_a_transaction_of_another_gateway_is_refused() -> None:
-    stranger = Sealer([NEW_KEY], sealing_context("https://other.example", "spa", "https://app.example"))
+    stranger = Sealer(
+        [NEW_KEY],
+        sealing_context("https://other.example", "spa", "https://app.example"),
+        random_bytes=token_bytes,
+    )
     with pytest.raises(SealBroken):
         SEALER.open_transaction(stranger.seal_transaction(b"x", name=NAME), name=NAME)
 
@@ -206,7 +212,7 @@ def test_every_nonce_is_fresh() -> None:
 
     def random_bytes(count: int) -> bytes:
         drawn.append(count)
-        return secrets.token_bytes(count)
+        return token_bytes(count)
 
     sealer = Sealer([NEW_KEY], CONTEXT, random_bytes=random_bytes)
     nonces = {sealer.seal(RECORD, HANDLE, KEY)[9:21] for _ in range(100)}
