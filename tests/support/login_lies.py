@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -160,11 +161,11 @@ def slug(rule: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", rule.lower()).strip("-")
 
 
-def eventually(is_so: Any) -> bool:
-    """Whether it comes true before `PATIENCE` is at an end."""
-    deadline = time.monotonic() + PATIENCE
+def eventually(is_so: Callable[[], bool], *, within: float = PATIENCE, every: float = 0.02) -> bool:
+    """Whether it comes true `within` so many seconds."""
+    deadline = time.monotonic() + within
     while not is_so():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.02)
+        time.sleep(every)
     return True

@@ -48,6 +48,7 @@ class Login:
     name: str
     bend: Bend
     parameters: dict[str, str]
+    authenticated_at: int
     calls: list[str] = field(default_factory=list)
     refresh_requests: list[str] = field(default_factory=list)
     access_tokens: list[str] = field(default_factory=list)
@@ -180,7 +181,7 @@ class Realm:
         for name in ("state", "nonce", "code_challenge"):
             self.ledger.secret(name, parameters[name])
         name = parameters["login_hint"]
-        login = Login(name, self.bends.get(name, HONEST), parameters)
+        login = Login(name, self.bends.get(name, HONEST), parameters, int(self.clock()))
         self._logins.setdefault(name, []).append(login)
         code = self.ledger.secret("code", secrets.token_urlsafe(24))
         self._codes[code] = login
@@ -236,7 +237,7 @@ class Realm:
             "aud": self.client_id,
             "exp": int(now) + 300,
             "iat": int(now),
-            "auth_time": int(now),
+            "auth_time": login.authenticated_at,
             "at_hash": at_hash(access_token),
         }
         header = {"alg": "RS256", "kid": self.kid, "typ": "JWT"}
