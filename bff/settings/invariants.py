@@ -65,9 +65,7 @@ def _check_sessions(values: Mapping[str, Any], broken: frozenset[str], faults: F
     idle, longest = values.get("BFF_SESSION_IDLE"), values.get("BFF_SESSION_MAX")
     if idle is not None and longest is not None and idle > longest:
         faults.add("BFF_SESSION_IDLE", "must not be longer than BFF_SESSION_MAX", "Lower it, or raise BFF_SESSION_MAX")
-    if "BFF_REDIS_URL" in broken:
-        return
-    if "BFF_REDIS_URL" in values:
+    if "BFF_REDIS_URL" in values or "BFF_REDIS_URL" in broken:
         if "BFF_SECRET_KEYS" not in values and "BFF_SECRET_KEYS" not in broken:
             faults.add(
                 "BFF_SECRET_KEYS",

@@ -53,6 +53,11 @@ def test_redis_needs_secret_keys() -> None:
     assert fault(BFF_REDIS_URL="redis://redis").startswith("BFF_SECRET_KEYS: is required with BFF_REDIS_URL")
 
 
+def test_a_redis_url_that_cannot_be_used_hides_no_missing_key() -> None:
+    names = [line.split(":")[0] for line in faults(BFF_REDIS_URL="nowhere")]
+    assert names == ["BFF_REDIS_URL", "BFF_SECRET_KEYS"]
+
+
 @pytest.mark.parametrize("name", ["BFF_REDIS_URL", "BFF_SECRET_KEYS"])
 def test_a_variable_that_is_at_fault_causes_no_further_faults(name: str) -> None:
     assert fault(**{**REDIS, "BFF_WORKERS": "2", name: "x"}).startswith(f"{name}: ")
