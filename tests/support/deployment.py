@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from bff.demo.child import clean_environment
 from tests.certification.browser import Browser, Visit, origin_of
@@ -94,9 +94,18 @@ class Deployment:
         """What the provider knows of the one login of this user."""
         return self.realm.login(name)
 
+    @property
+    def public_host(self) -> str:
+        """The Host field of requests to the public URL."""
+        return urlsplit(self.gateway.public_url).netloc
+
     def refusal(self, visit: Visit) -> str:
         """The reason the gateway's log gives for this answer."""
-        return str(self._logged("request.refused", visit.headers["x-request-id"]).get("reason"))
+        return self.reason_of(visit.headers["x-request-id"])
+
+    def reason_of(self, request_id: str) -> str:
+        """The reason the gateway's log gives for refusing this request, `None` if it did not."""
+        return str(self._logged("request.refused", request_id).get("reason"))
 
     def _logged(self, event: str, request_id: str) -> Mapping[str, Any]:
         for line in self.gateway.output().splitlines():

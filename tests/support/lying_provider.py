@@ -241,7 +241,7 @@ class Realm:
             "at_hash": at_hash(access_token),
         }
         header = {"alg": "RS256", "kid": self.kid, "typ": "JWT"}
-        id_token = self.ledger.secret("ID token", self._forged(header, claims, bent, access_token))
+        id_token = self.ledger.secret(f"ID token of {login.name}", self._forged(header, claims, bent, access_token))
         members = applied(members, {"id_token": bent.members.get("id_token", id_token)}, now)
         login.access_tokens.append(access_token)
         if members.get("refresh_token") == refresh_token:
