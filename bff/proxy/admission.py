@@ -69,8 +69,8 @@ class Admission:
         """Judge as far as can be judged without waiting."""
         try:
             self._judge()
-        except GatewayError as error:
-            self._refuse(error)
+        except Exception as error:  # noqa: BLE001 -- a call must be answered whatever went wrong
+            self._refuse(as_gateway_error(error))
 
     def cancel(self) -> None:
         """Stop waiting; the applicant hears no more of it."""
@@ -174,9 +174,10 @@ class Admission:
             self._refuse(error)
 
     def _admit(self, token: AccessToken | None) -> None:
-        applicant, self._applicant = self._applicant, None
-        if applicant is not None:
-            applicant.admitted(self._target, token)
+        if self._applicant is not None:
+            # Kept until it has taken the token: if it cannot, it is refused.
+            self._applicant.admitted(self._target, token)
+            self._applicant = None
 
     def _refuse(self, error: GatewayError) -> None:
         applicant, self._applicant = self._applicant, None

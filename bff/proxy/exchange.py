@@ -123,14 +123,11 @@ class Exchange:
         if self._front.is_write_paused:
             back.transport.pause_reading()
         self.body.send_on(back, self._request_head)
-        if not self.body.is_complete and self.body.received == 0 and self._expects_continue():
+        if not self.body.is_complete and self.body.received == 0 and self._request.expects_continue:
             self._front.write_continue()
         if not back.is_write_paused:
             # Even if the request is complete: only who reads hears that the browser leaves.
             self._front.resume_request_body()
-
-    def _expects_continue(self) -> bool:
-        return self._request.is_http_11 and self._request.head.single(b"expect") is not None
 
     # The request's body, from the front.
 
@@ -262,14 +259,15 @@ class Exchange:
 
     def refused(self, error: GatewayError) -> None:
         """Answer the request ourselves; what was begun with the upstream is broken off."""
-        if self.state >= State.ANSWERING:
-            report_refusal(self._route, self._request, error)
+        if self.state is State.ENDED:
+            return
+        report_refusal(self._route, self._request, error)
+        if self.state is State.ANSWERING:
             self.abort(error.code)
             return
         self.closes_front = self.closes_front or not self.body.is_worth_reading
         self._status = error.status
         self._sent = self._front.write_refusal(error, self._request, closes=self.closes_front)
-        report_refusal(self._route, self._request, error)
         self._end(error.code)
 
     def _end(self, code: str | None) -> None:

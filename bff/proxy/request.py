@@ -33,3 +33,8 @@ class Request:
         self.keep_alive = keep_alive
         self.request_id = request_id
         self.started_at = started_at
+
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client waits to be asked for the body (RFC 9110 section 10.1.1)."""
+        return self.is_http_11 and self.head.single(b"expect") is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import cast
 
 import pytest
 
@@ -707,6 +708,7 @@ async def test_a_call_is_broken_off_at_shutdown_in_every_state(state: State) -> 
 @pytest.mark.parametrize("state", OPEN_STATES)
 async def test_an_end_happens_once(state: State) -> None:
     bench, _ = await in_state(state)
+    meters = [cast("Meter", route.meter) for route in bench.routes]
     exchange = current(bench)
     exchange.abort("first")
     exchange.abort("second")
@@ -716,6 +718,7 @@ async def test_an_end_happens_once(state: State) -> None:
     exchange.request_complete()
     await turns()
     assert [line.code for line in bench.log.lines] == ["first"]
+    assert meters[0].refusals == meters[1].refusals == []
     assert bench.server_state.total_requests == 1
 
 
