@@ -13,7 +13,7 @@ from bff.demo.users import SUPPORTED_SCOPES
 
 AUDIENCE = "https://timesheets.example/api"
 CLIENT_ID = "timesheets"
-PAGE = Path(__file__).with_name("page")
+APPLICATION = Path(__file__).resolve().parents[2] / "static" / "dist"
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Stack:
             BFF_SECRET_KEYS=secrets.token_urlsafe(32),
             BFF_REDIS_URL=str(self._redis_url),
             BFF_UPSTREAM_URL=self.api_url,
-            BFF_STATIC_DIR=str(PAGE),
+            BFF_STATIC_DIR=str(APPLICATION),
             BFF_LOG_FORMAT="text",
         )
         self._run(self.gateway, f"http://127.0.0.1:{self._gateway_port}/readyz")

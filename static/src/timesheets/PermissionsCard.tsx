@@ -1,0 +1,37 @@
+import { CheckIcon, CrossIcon } from "../components/icons";
+import { OPERATIONS, type Operation, type Permissions } from "./permissions";
+
+const IN_WORDS: Record<Operation, string> = {
+  read: "Read timesheets",
+  create: "Add hours",
+  delete: "Delete what is not approved",
+  approve: "Approve the hours of others",
+};
+
+interface Props {
+  permissions: Permissions;
+  offersAll: boolean;
+  onOfferAll: (offersAll: boolean) => void;
+}
+
+/** What the API said that the user may do, and a way to see it refuse the rest. */
+export function PermissionsCard({ permissions, offersAll, onOfferAll }: Props) {
+  return (
+    <section className="card" aria-labelledby="permissions-title">
+      <h2 id="permissions-title">What you may do</h2>
+      <ul className="facts">
+        {OPERATIONS.map((operation) => (
+          <li key={operation} className={permissions.has(operation) ? "fact good" : "fact quiet"}>
+            {permissions.has(operation) ? <CheckIcon /> : <CrossIcon />}
+            <span>{IN_WORDS[operation]}</span>
+            <span className="visually-hidden">{permissions.has(operation) ? "allowed" : "not allowed"}</span>
+          </li>
+        ))}
+      </ul>
+      <label className="switch">
+        <input type="checkbox" role="switch" checked={offersAll} onChange={(event) => onOfferAll(event.target.checked)} />
+        <span>Offer everything, and see what the API refuses</span>
+      </label>
+    </section>
+  );
+}
