@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.leaks import SEEN
 from tests.support.stage import Programme, Scene, Stage, set_stage
 
 LAST = "test_nothing_leaks.py"
@@ -15,6 +16,13 @@ LAST = "test_nothing_leaks.py"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What looks back on all the others comes last."""
     items.sort(key=lambda item: item.path.name == LAST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_leaks_until_the_end() -> Iterator[None]:
+    """What the gateways of all tests log up to their last line holds no secret."""
+    yield
+    assert SEEN.leaks() == []
 
 
 @pytest.fixture(scope="session")

@@ -149,13 +149,9 @@ def deployed(
         **variables,
     }
     with running("gateway", [sys.executable, "-m", "bff", "serve"], clean_environment(**environment)) as child:
-        try:
-            child.wait_until_ready(f"{url}{ready_path}")
-            gateway = GatewayServer(url, port, child, f"{url}{ready_path}", public_url, environment)
-            yield Deployment(gateway, realm, api, ledger)
-        finally:
-            child.stop()
-            ledger.text("the log", child.output())
+        child.wait_until_ready(f"{url}{ready_path}")
+        gateway = GatewayServer(url, port, child, f"{url}{ready_path}", public_url, environment)
+        yield Deployment(gateway, realm, api, ledger)
 
 
 @functools.cache

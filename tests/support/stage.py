@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from tests.certification.upstream import Upstream
 from tests.support.deployment import Deployment, deployed
 from tests.support.key_sets import set_with_decoys
-from tests.support.leaks import Ledger
+from tests.support.leaks import SEEN, Ledger
 from tests.support.lying_provider import Realm
 from tests.support.processes import reserve_port, start_valkey
 from tests.support.realm_server import RealmServer
@@ -98,7 +98,7 @@ class Programme:
 def set_stage() -> Iterator[Stage]:
     """Start what all scenes share."""
     with ExitStack() as stack:
-        ledger = Ledger()
+        ledger = SEEN
         server = stack.enter_context(RealmServer(ledger).running())
         api = stack.enter_context(Upstream())
         valkey = stack.enter_context(start_valkey())
