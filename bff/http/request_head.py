@@ -30,9 +30,13 @@ _READ: Final = frozenset(
         b"x-csrf",
         b"x-forwarded-for",
         b"x-request-id",
+        b"sec-websocket-key",
+        b"sec-websocket-version",
     }
 )
-_READ_AND_PASSED: Final = frozenset({b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"accept"})
+_READ_AND_PASSED: Final = frozenset(
+    {b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"accept", b"sec-websocket-key", b"sec-websocket-version"}
+)
 
 # Credentials and identities only the gateway may vouch for, fields of one hop, and fields that make an upstream take
 # the request for another one.

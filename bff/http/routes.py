@@ -19,7 +19,9 @@ Route = TypeVar("Route", bound=HasPrefix)
 class RouteTable(Generic[Route]):
     """Routes by prefix; a look-up costs the depth of the deepest prefix, however many routes there are."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    def __init__(self, routes: Iterable[Route], *, reserved: Iterable[str] = ()) -> None:
+        """Take the routes; paths below a prefix in `reserved` belong to none, not even to a route for every path."""
+        self._reserved = {prefix.encode("ascii") for prefix in reserved}
         self._by_prefix = {route.prefix.rstrip("/").encode("ascii"): route for route in routes}
         self._deepest = max((prefix.count(b"/") for prefix in self._by_prefix), default=0)
 
@@ -31,8 +33,9 @@ class RouteTable(Generic[Route]):
         segments = path.split(b"/", self._deepest + 1)
         del segments[self._deepest + 1 :]
         while segments:
-            route = self._by_prefix.get(b"/".join(segments))
+            prefix = b"/".join(segments)
+            route = self._by_prefix.get(prefix)
             if route is not None:
-                return route
+                return route if prefix or b"/%b" % path.split(b"/", 2)[1] not in self._reserved else None
             segments.pop()
         return None

@@ -17,6 +17,7 @@ def upstream_head(
     forwarded: bytes,
     request_id: str,
     access_token: str | None,
+    upgrades: bool = False,
 ) -> bytes:
     """Return request line and fields: what passes of the browser's, then ours, which nothing of theirs can undo."""
     parts = [method, b" ", target, b" HTTP/1.1\r\n", host_line]
@@ -25,6 +26,8 @@ def upstream_head(
     parts.append(b"X-Request-Id: %b\r\n" % request_id.encode("ascii"))
     if access_token is not None:
         parts.append(b"Authorization: Bearer %b\r\n" % access_token.encode("ascii"))
+    if upgrades:
+        parts.append(b"Connection: Upgrade\r\nUpgrade: websocket\r\n")
     if head.is_chunked:
         parts.append(b"Transfer-Encoding: chunked\r\n\r\n")
     elif head.content_length is not None:

@@ -28,6 +28,7 @@ from bff.errors import (
 from bff.http.cookies import cookie_values
 from bff.http.cross_origin import is_same_origin
 from bff.http.targets import check_path, upstream_target
+from bff.http.websocket import check_handshake
 from bff.session.cookies import decode_handle
 
 if TYPE_CHECKING:
@@ -92,6 +93,10 @@ class Admission:
         expectation = head.single(b"expect")
         if expectation is not None and expectation.lower() != b"100-continue":
             raise BadRequest("expect.unknown")
+        if request.is_websocket:
+            check_handshake(
+                request.method, head, is_http_11=request.is_http_11, public_origin=self._context.public_origin
+            )
         if route.reads_session:
             self._judge_cookie()
         else:
@@ -105,7 +110,7 @@ class Admission:
                 raise NoSession("cookie.absent")
             self._admit(None)
             return
-        if not is_same_origin(
+        if not self._request.is_websocket and not is_same_origin(
             self._request.method,
             sec_fetch_site=head.single(b"sec-fetch-site"),
             origin=head.single(b"origin"),

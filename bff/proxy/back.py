@@ -26,6 +26,11 @@ class AnswerReceiver(Protocol):
 
     to_head_request: bool
 
+    @property
+    def accepts_upgrade(self) -> bool:
+        """Whether the upstream was asked to switch protocols."""
+        ...
+
     def answer_head(self, status: int, fields: list[tuple[bytes, bytes]]) -> bool:
         """Take the head of the final answer; return whether its body ends only with the connection."""
         ...
@@ -55,6 +60,18 @@ class AnswerReceiver(Protocol):
         ...
 
 
+class UpgradeReceiver(AnswerReceiver, Protocol):
+    """What a tunnel does once the upstream has switched protocols."""
+
+    def upgraded(self, fields: list[tuple[bytes, bytes]]) -> None:
+        """Take the head of the 101."""
+        ...
+
+    def from_upstream(self, data: bytes) -> None:
+        """Take what follows it."""
+        ...
+
+
 class Back(asyncio.Protocol):
     """The upstream's side of an exchange."""
 
@@ -76,6 +93,7 @@ class Back(asyncio.Protocol):
         self._is_in_doubt = False
         self._keep_alive = False
         self._interim = 0
+        self._tunnel: UpgradeReceiver | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -105,6 +123,11 @@ class Back(asyncio.Protocol):
         self.receiver = None
         self.transport.abort()
 
+    def close(self) -> None:
+        """Close the connection when all that was written has been sent."""
+        self.receiver = None
+        self.transport.close()
+
     # What the event loop says.
 
     def data_received(self, data: bytes) -> None:
@@ -113,12 +136,18 @@ class Back(asyncio.Protocol):
             self._is_in_doubt = True
             self.transport.abort()
             return
+        if self._tunnel is not None:
+            self._tunnel.from_upstream(data)
+            return
         self.has_answered = True
         self._section_size += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._is_in_doubt = True
+            if isinstance(error, httptools.HttpParserUpgrade) and self._status == _SWITCHING_PROTOCOLS:
+                self._switch(data[error.args[0] :])
+                return
             if not self._is_complete:
                 self._fail(_reason(error))
                 return
@@ -171,7 +200,10 @@ class Back(asyncio.Protocol):
             raise UpstreamUnavailable("upstream.head_too_large")
         if status < 200:
             self._interim += 1
-            if status == _SWITCHING_PROTOCOLS or self._interim > _MOST_INTERIM:
+            is_switch = status == _SWITCHING_PROTOCOLS
+            if is_switch and self.receiver is not None and self.receiver.accepts_upgrade:
+                return
+            if is_switch or self._interim > _MOST_INTERIM:
                 raise UpstreamUnavailable("upstream.interim")
             return
         receiver = self.receiver
@@ -203,6 +235,12 @@ class Back(asyncio.Protocol):
             self._is_complete = True
         self._section_size = 0
         self._in_head = True
+
+    def _switch(self, rest: bytes) -> None:
+        self._tunnel = tunnel = cast("UpgradeReceiver", self.receiver)
+        tunnel.upgraded(self._fields)
+        if rest and self.receiver is not None:
+            tunnel.from_upstream(rest)
 
     def _complete(self) -> None:
         self._is_complete = False

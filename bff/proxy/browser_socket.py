@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from bff.errors import GatewayError
+from bff.proxy.asgi_cycle import asgi_cycle
 from bff.proxy.client import Client
 from bff.proxy.patience import LINGER, Patience
 from bff.proxy.refusal import refusal
@@ -17,6 +18,8 @@ from bff.proxy.request import Request
 
 if TYPE_CHECKING:
     from bff.proxy.context import ProxyContext
+    from bff.proxy.incoming import Incoming
+    from bff.proxy.tunnel import Tunnel
 
 
 class BrowserSocket(HttpToolsProtocol):
@@ -41,10 +44,30 @@ class BrowserSocket(HttpToolsProtocol):
         self._closes = False
         self._is_deaf = False
         self._is_lingering = False
+        self._tunnel: Tunnel | None = None
+        self._after_head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # a transport of a stream is both
         self.browser = Client(self.context, self.client[0] if self.client else "-")
+
+    def pause_request_body(self) -> None:
+        """Read no more of the request until told to."""
+        self.flow.pause_reading()
+
+    def open_tunnel(self, tunnel: Tunnel) -> None:
+        """Give the tunnel all that comes from now on, and first what came behind the handshake."""
+        self._tunnel = tunnel
+        rest, self._after_head = self._after_head, b""
+        if rest:
+            tunnel.from_browser(rest)
+        self.flow.resume_reading()
+
+    def _start_cycle(self, incoming: Incoming, path: bytes, query: bytes | None) -> None:
+        """Hand a request on to ASGI."""
+        keep_alive = incoming.keep_alive and not self._closes
+        self.cycle = asgi_cycle(self, incoming, path, query, keep_alive=keep_alive)
+        self._start_asgi_task(self.cycle, self.app)
 
     def write_continue(self) -> None:
         """Ask for the body of a request that expects to be asked (RFC 9110 section 10.1.1)."""

@@ -108,6 +108,7 @@ class ProxiedRoute:
     timeout: float
     max_body: int
     meter: Meter
+    websocket: bool = False
 
     @staticmethod
     def of(route: Route, meter: Meter) -> ProxiedRoute:
@@ -124,6 +125,7 @@ class ProxiedRoute:
             allows_anonymous=route.token == "user-or-none",  # noqa: S105 -- a policy's name
             require_scope=frozenset(route.require_scope),
             cookie_names=frozenset(name.encode("ascii") for name in route.set_cookie),
+            websocket=route.websocket,
             timeout=route.timeout,
             max_body=route.max_body,
             meter=meter,

@@ -44,6 +44,8 @@ class Exchange:
         "_status", "_was_retried", "body", "closes_front", "state", "to_head_request",
     )  # fmt: skip
 
+    accepts_upgrade = False
+
     def __init__(self, context: ProxyContext, front: Front, route: ProxiedRoute, request: Request) -> None:
         self._context = context
         self._front = front
@@ -75,8 +77,7 @@ class Exchange:
 
     def admitted(self, target: bytes, token: AccessToken | None) -> None:
         """Put the request head together and find a connection for it."""
-        route, request = self._route, self._request
-        head = request.head
+        route, request, head = self._route, self._request, self._request.head
         self._admission = None
         self._deadline = self._context.now + route.timeout
         self._request_head = upstream_head(
@@ -87,6 +88,7 @@ class Exchange:
             forwarded=self._front.browser.forwarded_fields(head),
             request_id=request.request_id,
             access_token=None if token is None else token.value,
+            upgrades=request.is_websocket,
         )
         back = self._context.pool.take(route.origin)
         if back is None:

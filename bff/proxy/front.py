@@ -21,12 +21,14 @@ from uvicorn.server import ServerState
 
 from bff.errors import BadRequest, GatewayError, HeadersTooLarge
 from bff.http.request_head import RequestHead
-from bff.proxy.asgi_cycle import add_body, asgi_cycle, end_body, waits_for_body
+from bff.http.websocket import is_handshake
+from bff.proxy.asgi_cycle import add_body, end_body, waits_for_body
 from bff.proxy.browser_socket import BrowserSocket
 from bff.proxy.exchange import Exchange
 from bff.proxy.incoming import HEAD_LIMIT, Incoming, check_host, judge
 from bff.proxy.patience import HEAD_DEADLINE, KEEP_ALIVE
 from bff.proxy.request import Request
+from bff.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
     from bff.proxy.context import ProxyContext
@@ -67,14 +69,21 @@ class Front(BrowserSocket):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._tunnel is not None:
+            self._tunnel.from_browser(data)
+            return
         if self._is_deaf:
             return
         self._section_size += len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Nothing here speaks another protocol; what follows the head is not HTTP to us.
+        except httptools.HttpParserUpgrade as upgrade:
+            # What follows the head is not HTTP: it waits for a tunnel, or is dropped.
             self._is_deaf = True
+            if self._exchange is not None and self._exchange.accepts_upgrade:
+                self._after_head = data[upgrade.args[0] :]
+                self.flow.pause_reading()
+                return
             if not (self._is_busy or self._waiting or self._is_lingering):
                 self._close_gently()
         except httptools.HttpParserError as error:
@@ -161,8 +170,6 @@ class Front(BrowserSocket):
         else:
             self._end_request()
 
-    # From a head to whoever answers it.
-
     @property
     def _is_busy(self) -> bool:
         return self._exchange is not None or (self.cycle is not None and not self.cycle.response_complete)
@@ -176,10 +183,7 @@ class Front(BrowserSocket):
             check_host(head.all(b"host"), path, public_hostname)
             route = self.context.routes.match(path)
             if route is None:
-                self.cycle = cycle = asgi_cycle(
-                    self, incoming, path, query, keep_alive=incoming.keep_alive and not self._closes
-                )
-                self._start_asgi_task(cycle, self.app)
+                self._start_cycle(incoming, path, query)
                 return
         except GatewayError as error:
             self._refuse_connection(error)
@@ -193,8 +197,10 @@ class Front(BrowserSocket):
             keep_alive=incoming.keep_alive and not self._closes,
             request_id=request_id,
             started_at=self.loop.time(),
+            is_websocket=route.websocket and incoming.is_upgrade and is_handshake(head),
         )
-        self._exchange = exchange = Exchange(self.context, self, route, request)
+        kind = Tunnel if request.is_websocket and not self._waiting else Exchange
+        self._exchange = exchange = kind(self.context, self, route, request)
         exchange.begin()
 
     def _take_body(self, body: bytes) -> None:
@@ -213,10 +219,6 @@ class Front(BrowserSocket):
             self._patience.until = self.context.now + KEEP_ALIVE
 
     # What an exchange asks for.
-
-    def pause_request_body(self) -> None:
-        """Read no more of the request until told to."""
-        self.flow.pause_reading()
 
     def resume_request_body(self) -> None:
         """Read on, unless another request is waiting already."""
@@ -266,8 +268,6 @@ class Front(BrowserSocket):
             self._take_body(body)
         if incoming.is_complete:
             self._end_request()
-
-    # Limits, and ways to close.
 
     def sweep(self, now: float) -> None:
         """Close a connection whose head or body is late, that has been idle too long, or that does not read."""

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 class Request:
     """Method, raw path, query and header section of one request; `started_at` is the event loop's time."""
 
-    __slots__ = ("head", "is_http_11", "keep_alive", "method", "path", "query", "request_id", "started_at")
+    __slots__ = (
+        "head", "is_http_11", "is_websocket", "keep_alive", "method", "path", "query", "request_id", "started_at",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -24,6 +26,7 @@ class Request:
         keep_alive: bool,
         request_id: str,
         started_at: float,
+        is_websocket: bool = False,
     ) -> None:
         self.method = method
         self.path = path
@@ -33,6 +36,7 @@ class Request:
         self.keep_alive = keep_alive
         self.request_id = request_id
         self.started_at = started_at
+        self.is_websocket = is_websocket
 
     @property
     def expects_continue(self) -> bool:

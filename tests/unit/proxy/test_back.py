@@ -19,6 +19,7 @@ class Receiver:
 
     def __init__(self, *, to_head_request: bool = False, until_close: bool = False) -> None:
         self.to_head_request = to_head_request
+        self.accepts_upgrade = False
         self.until_close = until_close
         self.heads: list[tuple[int, list[tuple[bytes, bytes]]]] = []
         self.body = b""
