@@ -158,7 +158,6 @@ def test_a_session_is_kept_and_works_again_after(scene: RefreshScene, told: Call
     assert (refreshed.answer.status, refreshed.code) == (503, "provider_unavailable")
     assert int(refreshed.answer.headers["retry-after"]) > 0
     assert refreshed.session["authenticated"] is True
-    assert refreshed.next_call.status == 503, "one attempt per pause"
     assert refreshed.recovered
     assert refreshed.used == (0, 1, 1)
     assert refreshed.bearer == refreshed.newest == 2

@@ -10,7 +10,7 @@ import json
 import httpx2
 
 from tests.support.deployment import Deployment, WatchedBrowser
-from tests.support.leaks import SEEN
+from tests.support.leaks import SEEN, Ledger
 from tests.support.logout_lies import as_form, post
 from tests.support.stage import Programme, Stage
 
@@ -88,9 +88,9 @@ def test_a_planted_leak_would_have_been_found(stage: Stage) -> None:
         handle = cookie_of(browser)
     access_token = stage.main.login("planted").access_tokens[-1]
     for secret in (handle, access_token, stage.main.realm.client_secret):
-        planted = type(SEEN)(secrets=dict(SEEN.secrets))
+        planted = Ledger(secrets={secret: SEEN.secrets[secret]})
         planted.text("the log", json.dumps({"event": "x", "reason": secret[3:-3]}))
-        assert len(planted.leaks()) == 1
+        assert planted.leaks() == [f"{SEEN.secrets[secret]} in the log"]
 
 
 def cookie_of(browser: WatchedBrowser) -> str:
