@@ -278,8 +278,11 @@ def _backchannel(parts: Parts) -> BackchannelLogoutEndpoint:
 
 def _proxy(parts: Parts) -> ProxyContext:
     settings = parts.settings
+    routes = [ProxiedRoute.of(route, parts.metrics.meter(route.name)) for route in settings.routes]
+    if settings.spa_dev_server is not None:
+        routes.append(ProxiedRoute.dev_server(settings.spa_dev_server, parts.metrics.meter("/")))
     return ProxyContext(
-        routes=[ProxiedRoute.of(route, parts.metrics.meter(route.name)) for route in settings.routes],
+        routes=routes,
         sessions=parts.sessions,
         tokens=parts.tokens,
         access_log=parts.access_log,

@@ -15,7 +15,8 @@ from bff.proxy.pool import Origin, Pool
 from bff.session.record import AccessToken
 from bff.session.store import SessionStore, StoredSession, Tombstone
 from bff.sessions import Session
-from bff.settings import PublicUrl, Route
+from bff.settings import PublicUrl, Route, UpstreamUrl
+from bff.settings.route import RESERVED_PREFIXES
 
 if TYPE_CHECKING:
     from bff.proxy.exchange import Exchange
@@ -111,6 +112,12 @@ class ProxiedRoute:
     websocket: bool = False
 
     @staticmethod
+    def dev_server(upstream: UpstreamUrl, meter: Meter) -> ProxiedRoute:
+        """Return the route of every path that is nobody else's, to a page's development server."""
+        route = Route(prefix="/", upstream=upstream, token="none", websocket=True)  # noqa: S106 -- a policy's name
+        return ProxiedRoute.of(route, meter)
+
+    @staticmethod
     def of(route: Route, meter: Meter) -> ProxiedRoute:
         """Return the route as the proxy uses it."""
         upstream = route.upstream
@@ -149,7 +156,7 @@ class ProxyContext:
         clock: Callable[[], float],
         request_id_prefix: str,
     ) -> None:
-        self.routes = RouteTable(routes)
+        self.routes = RouteTable(routes, reserved=RESERVED_PREFIXES)
         self.sessions = sessions
         self.tokens = tokens
         self.access_log = access_log

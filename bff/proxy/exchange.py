@@ -53,7 +53,7 @@ class Exchange:
         self._request = request
         self.state = State.ADMITTING
         self.closes_front = not request.keep_alive
-        self.body = RequestBody(request.head, route.max_body)
+        self.body = RequestBody(request.method, request.head, route.max_body)
         self.to_head_request = request.method == b"HEAD"
         self._admission: Admission | None = None
         self._connecting: asyncio.Task[Back] | None = None
@@ -127,7 +127,7 @@ class Exchange:
         self.body.send_on(back, self._request_head)
         if not self.body.is_complete and self.body.received == 0 and self._request.expects_continue:
             self._front.write_continue()
-        if not back.is_write_paused:
+        if not (back.is_write_paused or self.accepts_upgrade):
             # Even if the request is complete: only who reads hears that the browser leaves.
             self._front.resume_request_body()
 
@@ -206,7 +206,7 @@ class Exchange:
         back, self._back = self._back, None
         self.answer_flush()
         if back is not None:
-            if self.body.is_complete:
+            if self.body.leaves_no_doubt:
                 self._context.pool.give(self._route.origin, back)
             else:
                 back.abandon()

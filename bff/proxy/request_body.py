@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 HOLD_LIMIT = 64 * 1024
 _LAST_CHUNK = b"0\r\n\r\n"
+_USUALLY_WITHOUT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 
 
 class RequestBody:
@@ -23,15 +24,17 @@ class RequestBody:
         "_held_size",
         "_is_chunked",
         "_is_small",
+        "_is_unexpected",
         "_limit",
         "is_complete",
         "received",
     )
 
-    def __init__(self, head: RequestHead, limit: int) -> None:
+    def __init__(self, method: bytes, head: RequestHead, limit: int) -> None:
         self.is_complete = head.content_length in (None, 0) and not head.is_chunked
         self.received = 0
         self._is_chunked = head.is_chunked
+        self._is_unexpected = method in _USUALLY_WITHOUT
         self._is_small = (
             head.content_length is not None and head.content_length <= HOLD_LIMIT and not head.all(b"expect")
         )
@@ -44,6 +47,14 @@ class RequestBody:
     def is_absent(self) -> bool:
         """Whether the request has no body at all."""
         return self.is_complete and self.received == 0 and not self._is_chunked
+
+    @property
+    def leaves_no_doubt(self) -> bool:
+        """Whether the upstream certainly knows where the request ended.
+
+        One that expects no body may take it for the next request, and that must not be somebody else's.
+        """
+        return self.is_complete and (not self._is_unexpected or self.is_absent)
 
     @property
     def is_worth_reading(self) -> bool:

@@ -19,6 +19,15 @@ def check_values(values: Mapping[str, Any], broken: frozenset[str], faults: Faul
     is_short_form = "BFF_UPSTREAM_URL" in values or "BFF_UPSTREAM_URL" in broken
     if not is_short_form and values.get("BFF_API_PREFIX", "/api") != "/api":
         faults.add("BFF_API_PREFIX", "means nothing without BFF_UPSTREAM_URL", "Set BFF_UPSTREAM_URL, or remove it")
+    if "BFF_SPA_DEV_SERVER" in values and "BFF_STATIC_DIR" in values:
+        faults.add("BFF_SPA_DEV_SERVER", "cannot be combined with BFF_STATIC_DIR", "Set one of the two")
+    public_url = values.get("BFF_PUBLIC_URL")
+    if "BFF_SPA_DEV_SERVER" in values and public_url is not None and not is_loopback(public_url.hostname):
+        faults.add(
+            "BFF_SPA_DEV_SERVER",
+            "is for development, where BFF_PUBLIC_URL is on this machine",
+            "Serve the built page with BFF_STATIC_DIR",
+        )
     metrics_port = values.get("BFF_METRICS_PORT")
     if metrics_port is not None:
         if metrics_port == values.get("BFF_PORT"):

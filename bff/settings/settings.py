@@ -8,7 +8,7 @@ from typing import Literal
 
 from bff.settings.route import Route
 from bff.settings.secret import Secret
-from bff.settings.urls import PublicUrl
+from bff.settings.urls import PublicUrl, UpstreamUrl
 from bff.settings.values import Network
 
 
@@ -56,7 +56,7 @@ class Settings:
     upstream_timeout: float
 
     static_dir: Path | None
-    spa_dev_server: str | None
+    spa_dev_server: UpstreamUrl | None
     post_logout_path: str
 
     metrics_port: int | None

@@ -112,6 +112,17 @@ def parse_upstream_url(text: str) -> UpstreamUrl:
     return UpstreamUrl(url.scheme, url.hostname, url.port, url.host, path)
 
 
+def parse_dev_server_url(text: str) -> UpstreamUrl:
+    """Return where a page's development server listens: this machine, the whole origin; raises `Unacceptable`."""
+    url = parse_upstream_url(text)
+    if not is_loopback(url.hostname) or url.path:
+        raise Unacceptable(
+            "must be an origin on this machine: a development server is for nobody else",
+            "Write for example http://127.0.0.1:5173, and use BFF_STATIC_DIR in production",
+        )
+    return url
+
+
 def parse_absolute_uri(text: str) -> str:
     """Return an absolute URI without fragment as it is (RFC 8707 section 2); raises `Unacceptable`."""
     if (

@@ -13,7 +13,13 @@ from bff.settings.openid import claims, login_parameters, scopes
 from bff.settings.redis_url import parse_redis_url
 from bff.settings.route import parse_prefix
 from bff.settings.routes import parse_json
-from bff.settings.urls import parse_absolute_uri, parse_issuer, parse_public_url, parse_upstream_url
+from bff.settings.urls import (
+    parse_absolute_uri,
+    parse_dev_server_url,
+    parse_issuer,
+    parse_public_url,
+    parse_upstream_url,
+)
 from bff.settings.values import (
     choice,
     cookie_name,
@@ -211,8 +217,8 @@ VARIABLES: Final = (
     # The page
     Variable(name="BFF_STATIC_DIR", parse=Path, meaning="The directory of the built page, with its index.html."),
     Variable(
-        name="BFF_SPA_DEV_SERVER", parse=_not_yet(), not_yet=True,
-        meaning="The page's development server, on this machine; not yet supported.",
+        name="BFF_SPA_DEV_SERVER", parse=parse_dev_server_url,
+        meaning="The page's development server on this machine, hot reload included; instead of BFF_STATIC_DIR.",
     ),
     Variable(
         name="BFF_POST_LOGOUT_PATH", parse=local_path, default="/",

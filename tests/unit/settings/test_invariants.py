@@ -99,3 +99,30 @@ def test_the_static_directory_must_hold_the_page() -> None:
 
 def test_contradictions_are_reported_together_with_other_faults() -> None:
     assert len(faults(BFF_SESSION_IDLE="9h", BFF_WORKERS="2", BFF_CLIENT_SECRET=None, BFF_PORT="x")) == 4
+
+
+LOCAL = {"BFF_PUBLIC_URL": "http://localhost:8080"}
+
+
+def test_a_development_server_is_an_origin_on_this_machine() -> None:
+    server = loaded(**LOCAL, BFF_SPA_DEV_SERVER="http://127.0.0.1:5173/").spa_dev_server
+    assert server is not None
+    assert (server.host, server.path) == ("127.0.0.1:5173", "")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://vite.example:5173", "http://127.0.0.1:5173/app", "http://127.0.0.1@evil.example", "5173"]
+)
+def test_nothing_else_is_a_development_server(url: str) -> None:
+    assert fault(**LOCAL, BFF_SPA_DEV_SERVER=url).startswith("BFF_SPA_DEV_SERVER: ")
+
+
+def test_a_development_server_serves_no_public_site() -> None:
+    line = fault(BFF_SPA_DEV_SERVER="http://127.0.0.1:5173")
+    assert line.startswith("BFF_SPA_DEV_SERVER: is for development, where BFF_PUBLIC_URL is on this machine")
+
+
+def test_the_page_comes_from_one_place() -> None:
+    index = {"/srv/app/index.html": b"<!doctype html>"}
+    line = fault(index, **LOCAL, BFF_SPA_DEV_SERVER="http://127.0.0.1:5173", BFF_STATIC_DIR="/srv/app")
+    assert line.startswith("BFF_SPA_DEV_SERVER: cannot be combined with BFF_STATIC_DIR")

@@ -188,7 +188,6 @@ def test_whatever_the_values_are_faults_are_single_lines_that_quote_none(values:
         ("BFF_RESPONSE_MODE", "form_post"),
         ("BFF_REQUEST_OBJECT", "signed"),
         ("BFF_PROFILE", "fapi2"),
-        ("BFF_SPA_DEV_SERVER", "http://127.0.0.1:5173"),
     ],
 )
 def test_what_is_not_built_yet_is_refused_and_not_ignored(name: str, value: str) -> None:
