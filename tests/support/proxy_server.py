@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import secrets
 import socket
 import time
@@ -35,8 +36,10 @@ STANDARD_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELE
 
 async def until(condition: Callable[[], bool]) -> None:
     """Return when the condition holds; for what nobody tells of."""
-    while not condition():  # noqa: ASYNC110
-        await asyncio.sleep(0.005)
+    for turn in itertools.count():
+        if condition():
+            return
+        await asyncio.sleep(0 if turn < 100 else 0.005)
 
 
 @dataclass

@@ -176,7 +176,9 @@ async def _read_chunks(stream: Stream) -> bytes:
     body = bytearray()
     while True:
         line = await stream.until(b"\r\n")
-        if line is None or _CHUNK_SIZE.fullmatch(line) is None:
+        if line is None:
+            raise Malformed("the stream ended within a body")
+        if _CHUNK_SIZE.fullmatch(line) is None:
             raise Malformed(f"chunk size {line!r}")
         size = int(line, 16)
         body += await stream.exactly(size)

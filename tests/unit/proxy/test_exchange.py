@@ -463,6 +463,19 @@ async def test_an_upstream_that_answers_without_having_read_is_not_used_again() 
     assert (bench.pool.idle_count, upstream.was_aborted) == (0, True)
 
 
+@pytest.mark.parametrize("framing", [b"Content-Length: 5\r\n", CHUNKED])
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"OPTIONS", b"DELETE"])
+async def test_an_upstream_that_may_not_have_expected_a_body_is_not_used_again(method: bytes, framing: bytes) -> None:
+    bench = ProxyBench()
+    body = b"hello" if b"Length" in framing else b"5\r\nhello\r\n0\r\n\r\n"
+    browser = bench.browser()
+    upstream = await bench.asked(browser, request(method, b"/open/x", framing) + body)
+    assert upstream.take_written().endswith(framing + b"\r\n" + body)
+    await answered(upstream, OK[:-2] if method == b"HEAD" else OK)
+    assert status_of(browser.take_written()) == 200
+    assert (bench.pool.idle_count, upstream.was_aborted) == (0, True)
+
+
 @pytest.mark.parametrize("after", [b"x", OK])
 async def test_bytes_after_an_answer_reach_nobody(after: bytes) -> None:
     bench = ProxyBench()

@@ -26,6 +26,7 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 class Nobody:
     to_head_request = False
+    accepts_upgrade = False
 
     def answer_head(self, _status: int, _fields: list[tuple[bytes, bytes]]) -> bool:
         return False
