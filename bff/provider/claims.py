@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from bff.errors import ClientRefused, InvalidProviderAnswer, ProviderUnavailable
@@ -25,11 +25,18 @@ class ClaimsReader:
         self._wanted = frozenset(shown) - {"sub"}
 
     async def read(
-        self, metadata: ProviderMetadata, *, id_token: IdToken | None, subject: str, access_token: str
+        self,
+        metadata: ProviderMetadata,
+        *,
+        id_token: IdToken | None,
+        subject: str,
+        access_token: str,
+        known: Mapping[str, Any],
     ) -> dict[str, Any]:
         """Return the claims about `subject`; raises `LoginFailed` if UserInfo speaks of somebody else.
 
-        Where UserInfo is only asked because it may help (`auto`), its failure leaves the ID token's claims.
+        Where UserInfo is only asked because it may help (`auto`), its failure leaves the ID token's claims, and those
+        `known` from before: an outage takes nobody's name away.
         """
         claims = {} if id_token is None else id_token.claims
         endpoint = metadata.userinfo_endpoint
@@ -46,7 +53,7 @@ class ClaimsReader:
                 raise
             # Said, for the page will miss claims: as where the access token is for an API and UserInfo refuses it.
             event(logging.WARNING, "userinfo.failed", reason=failure.reason)
-            return merge_claims(claims, {})
+            return merge_claims(claims, known)
         return merge_claims(claims, userinfo)
 
     async def _userinfo(self, endpoint: str, subject: str, access_token: str) -> dict[str, Any]:

@@ -196,6 +196,7 @@ class Provider:
             id_token=id_token,
             subject=record.subject,
             access_token=record.access_token.value,
+            known=record.claims,
         )
         return claims if id_token is not None else {**record.claims, **claims}
 
@@ -293,6 +294,6 @@ class Provider:
         )
         self._signing_algorithm = id_token.algorithm
         claims = await self._claims.read(
-            metadata, id_token=id_token, subject=id_token.subject, access_token=tokens.access_token
+            metadata, id_token=id_token, subject=id_token.subject, access_token=tokens.access_token, known={}
         )
         return id_token, claims

@@ -632,6 +632,14 @@ async def test_claims_are_read_again_by_the_same_rule_as_at_login(double: Provid
     assert await provider.claims(record(), id_token) == {"sub": "user-1", "email": "ada@example.com"}
 
 
+async def test_claims_known_from_before_outlive_an_outage_of_userinfo(double: ProviderDouble) -> None:
+    provider = provider_of(double)
+    id_token = (await provider.refresh(record(double.issue()))).id_token
+    double.overrides["/userinfo"] = lambda request: httpx2.Response(503)
+    assert await provider.claims(record(), id_token) == {"sub": "user-1", "name": "Old"}
+    assert await provider.claims(record(), None) == {"sub": "user-1", "name": "Old"}
+
+
 async def test_claims_about_somebody_else_are_refused(double: ProviderDouble) -> None:
     double.userinfo = {"sub": "user-2"}
     with pytest.raises(LoginFailed):
