@@ -12,11 +12,15 @@ from collections.abc import Callable
 
 
 class Circuit:
-    """Refuses callers for `pause` seconds after a failure, then lets one through per pause; times are monotonic."""
+    """Refuses callers for `pause` seconds after a failure, then lets one through per pause; times are monotonic.
 
-    __slots__ = ("_clock", "_is_closed", "_pause", "_refusing_until")
+    `failures` counts, so that whoever had to wait before trying can see whether there was one in the meantime.
+    """
+
+    __slots__ = ("_clock", "_is_closed", "_pause", "_refusing_until", "failures")
 
     def __init__(self, pause: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.failures = 0
         self._pause = pause
         self._clock = clock
         self._is_closed = True
@@ -38,5 +42,6 @@ class Circuit:
 
     def failed(self) -> None:
         """Note that the server could not be reached or did not answer in time."""
+        self.failures += 1
         self._is_closed = False
         self._refusing_until = self._clock() + self._pause

@@ -48,7 +48,7 @@ from bff.stores.redis_scripts import (
 )
 from bff.stores.redis_server import RedisServer
 
-QUEUE_TIMEOUT: Final = 1.0
+QUEUE_TIMEOUT: Final = 2.0
 """Seconds a command waits for a free connection at most."""
 
 Argument = str | bytes | int
@@ -205,12 +205,15 @@ class RedisStore:
         task.exception()
 
     async def _carry_out(self, circuit: Circuit, what: str | Script, name: str, arguments: tuple[Argument, ...]) -> Any:
+        failures = circuit.failures
         try:
             async with asyncio.timeout(QUEUE_TIMEOUT):
                 await self._connections.acquire()
         except TimeoutError:
             raise StoreUnavailable(BUSY) from None
         try:
+            if circuit.failures != failures:
+                raise StoreUnavailable(CIRCUIT_OPEN)
             async with asyncio.timeout(OPERATION_TIMEOUT):
                 reply = await self._attempt_twice(what, name, arguments)
         except FOREIGN_ERRORS as error:

@@ -24,7 +24,7 @@ from bff.stores.redis_connections import (
     connection_options,
     open_connection,
 )
-from bff.stores.redis_faults import CIRCUIT_OPEN, CLOSED, FOREIGN_ERRORS, reason_of
+from bff.stores.redis_faults import CIRCUIT_OPEN, CLOSED, FOREIGN_ERRORS, REFUSED, reason_of
 from bff.stores.redis_line import Found, Line, Waiters, fail
 from bff.stores.redis_reads import ReadQueue
 from bff.stores.redis_scripts import decode_stored
@@ -41,9 +41,10 @@ class RedisClusterServers:
         self._options = connection_options(address, ca_file)
         self._circuits: dict[str, Circuit] = {}
         self._queues: dict[str, ReadQueue] = {}
-        self._asking: set[asyncio.Task[None]] = set()
-        self._refreshing: asyncio.Task[None] | None = None
-        self._is_closed = False
+        self._parked: list[tuple[str, asyncio.Future[Found]]] = []
+        self._learning: asyncio.Task[None] | None = None
+        self._asking: dict[asyncio.Task[None], Waiters] = {}
+        self._connections_for_asking = asyncio.Semaphore(MAXIMUM_CONNECTIONS)
         self._client: Any = RedisCluster(
             startup_nodes=[ClusterNode(host, port) for host, port in address.hosts],
             # Once: redis-py reads the slots anew before it tries again.
@@ -51,7 +52,8 @@ class RedisClusterServers:
             # A slot that moved is noted by itself; reading all slots anew would close connections that are in use.
             reinitialize_steps=0,
             require_full_coverage=False,
-            max_connections=MAXIMUM_CONNECTIONS,
+            # Per node: for commands, and for asking.
+            max_connections=2 * MAXIMUM_CONNECTIONS,
             ssl=address.is_tls,
             **self._options,
         )
@@ -66,21 +68,25 @@ class RedisClusterServers:
         if self._client.get_default_node() is None:
             # Before it knows the slots redis-py would send a script anywhere.
             await self._client.initialize()
-        return await self._client.execute_command(*command)
+        try:
+            return await self._client.execute_command(*command)
+        except KeyError:
+            # What redis-py makes of a slot that no node has, without looking whether one has it by now.
+            await self._client.nodes_manager.initialize()
+            raise exceptions.SlotNotCoveredError from None
 
     def read(self, key: str, waiter: asyncio.Future[Found]) -> None:
         """Let the waiter have what is stored under the key."""
-        if self._is_closed:
-            waiter.set_exception(StoreUnavailable(CLOSED))
-            return
         node = self._owner(key)
         name = _UNKNOWN if node is None else node.name
         if not self._circuit_of(name).allows():
             waiter.set_exception(StoreUnavailable(CIRCUIT_OPEN))
-        elif node is None:
-            self._ask(key, [waiter])
-        else:
+        elif node is not None:
             self._queue_of(node).add(key, waiter)
+        else:
+            self._parked.append((key, waiter))
+            if self._learning is None or self._learning.done():
+                self._learning = asyncio.get_running_loop().create_task(self._learn())
 
     def _owner(self, key: str) -> ClusterNode | None:
         try:
@@ -125,39 +131,68 @@ class RedisClusterServers:
             on_redirected=on_redirected,
         )
 
+    # --- through redis-py: while the slots are not known yet, or have just moved ---
+
+    async def _learn(self) -> None:
+        """Have redis-py read the slots, then let those who waited for that take their way."""
+        try:
+            async with asyncio.timeout(OPERATION_TIMEOUT):
+                await self._client.initialize()
+            self._circuit_of(_UNKNOWN).succeeded()
+            parked, self._parked = self._parked, []
+            for key, waiter in parked:
+                node = self._owner(key)
+                if node is None:
+                    self._ask(key, [waiter])
+                else:
+                    self._queue_of(node).add(key, waiter)
+        except FOREIGN_ERRORS as error:
+            self._circuit_of(_UNKNOWN).failed()
+            self._fail_parked(reason_of(error))
+        finally:
+            # Whatever else happened, nobody is left waiting.
+            self._fail_parked(REFUSED)
+
+    def _fail_parked(self, reason: str) -> None:
+        parked, self._parked = self._parked, []
+        fail([waiter for _, waiter in parked], reason)
+
     def _ask(self, key: str, waiters: Waiters) -> None:
-        """Ask through redis-py, which follows redirections and learns the slots from them."""
+        """Ask for one key; redis-py follows redirections and learns the slots from them."""
         task = asyncio.get_running_loop().create_task(self._asked(key, waiters))
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
+        self._asking[task] = waiters
+        task.add_done_callback(self._asking.pop)
 
     async def _asked(self, key: str, waiters: Waiters) -> None:
         try:
-            async with asyncio.timeout(OPERATION_TIMEOUT):
+            async with asyncio.timeout(OPERATION_TIMEOUT), self._connections_for_asking:
                 value: bytes | None = await self.execute("GET", self._prefix + key)
+            found = None if value is None else decode_stored(value, 0, len(value))
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(found)
         except FOREIGN_ERRORS as error:
             fail(waiters, reason_of(error))
-            return
-        except asyncio.CancelledError:
-            fail(waiters, CLOSED)
-            raise
-        found = None if value is None else decode_stored(value, 0, len(value))
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(found)
+        finally:
+            # Whatever else happened, nobody is left waiting.
+            fail(waiters, REFUSED)
 
     def _refresh(self, key: str) -> None:
-        """Have redis-py find out who owns the slots of a node that is gone."""
-        if self._refreshing is None or self._refreshing.done():
-            self._refreshing = asyncio.get_running_loop().create_task(self._asked(key, []))
+        """Have redis-py find out who owns the slots of a node that is gone; those who waited have been told."""
+        if not self._asking:
+            self._ask(key, [])
 
     async def renew(self) -> None:
         """Nothing to do: redis-py drops the connections of a node that failed, by itself."""
 
     async def close(self) -> None:
-        """Close all connections."""
-        self._is_closed = True
-        tasks = [*self._asking, *([self._refreshing] if self._refreshing is not None else [])]
+        """Close all connections, and tell all who wait."""
+        self._fail_parked(CLOSED)
+        tasks = list(self._asking)
+        for waiters in self._asking.values():
+            fail(waiters, CLOSED)
+        if self._learning is not None:
+            tasks.append(self._learning)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -92,15 +92,18 @@ async def open_connection(options: dict[str, Any], *, must_be_master: bool = Fal
     kind = _Unix if "path" in options else _Tls if "ssl_ca_certs" in options else _Tcp
     connection: Any = kind(**options)
     try:
-        async with asyncio.timeout(CONNECT_TIMEOUT + COMMAND_TIMEOUT):
-            await connection.connect()
-            if must_be_master:
-                await connection.send_command("ROLE")
-                role = await connection.read_response()
-                if role[0] != b"master":
-                    raise exceptions.ReadOnlyError("", status_code="READONLY")
+        await asyncio.wait_for(_establish(connection, must_be_master), CONNECT_TIMEOUT + COMMAND_TIMEOUT)
     except BaseException:
         await connection.disconnect(nowait=True)
         raise
     opened: OpenConnection = connection
     return opened
+
+
+async def _establish(connection: Any, must_be_master: bool) -> None:
+    await connection.connect()
+    if must_be_master:
+        await connection.send_command("ROLE")
+        role = await connection.read_response()
+        if role[0] != b"master":
+            raise exceptions.ReadOnlyError("", status_code="READONLY")

@@ -381,8 +381,9 @@ async def test_a_read_sees_what_was_written_before_it(store: SessionStore, other
     await create(store)
     for version in range(1, 30):
         assert await store.update(KEY, f"{version}".encode(), version=version)
-        found = await asyncio.gather(store.read(KEY), other_store.read(KEY), store.read(OTHER_KEY))
-        assert found == [StoredSession(version + 1, 1_700_000_000.125, f"{version}".encode())] * 2 + [None]
+        found = await store.read(KEY), await other_store.read(KEY), await store.read(OTHER_KEY)
+        written = StoredSession(version + 1, 1_700_000_000.125, f"{version}".encode())
+        assert found == (written, written, None)
 
 
 # --- the store itself ---

@@ -7,7 +7,7 @@ import contextlib
 import secrets
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,13 +25,11 @@ from tests.support.redis_servers import (
     relay,
 )
 from tests.support.server_certificates import server_certificate
+from tests.support.store_attempts import KEY, LONG, OPERATIONS, create, eventually, operations, refusal, until_refused
 
 Result = TypeVar("Result")
 
-LONG = 3600.0
-KEY = "a" * 64
 LIVE = StoredSession(1, 1_700_000_000.0, b"sealed")
-PATIENCE = 30.0
 
 
 @pytest.fixture(params=[False, True], ids=["asyncio", "uvloop"])
@@ -70,67 +68,6 @@ async def store(server: RedisProcess) -> AsyncIterator[RedisStore]:
     async with opened(server.url) as store:
         await create(store)
         yield store
-
-
-async def create(store: RedisStore, key: str = KEY, sealed: bytes = b"sealed", *indexes: str) -> None:
-    """Create a session whose particulars do not matter."""
-    await store.create(key, sealed, touched_at=1_700_000_000.0, lifetime=LONG, indexes=indexes, index_lifetime=LONG)
-
-
-def operations(store: RedisStore) -> dict[str, Callable[[], Awaitable[Any]]]:
-    """Return every operation of a store, on keys that do not matter."""
-    return {
-        "read": lambda: store.read(KEY),
-        "create": lambda: create(store, secrets.token_hex(32)),
-        "update": lambda: store.update(KEY, secrets.token_bytes(8), version=99),
-        "touch": lambda: store.touch(KEY, touched_at=1.0, lifetime=LONG),
-        "end": lambda: store.end("none", reason="logout", lifetime=LONG),
-        "end_indexed": lambda: store.end_indexed("none", reason="logout", lifetime=LONG),
-        "claim": lambda: store.claim(secrets.token_hex(8), lifetime=LONG),
-        "put": lambda: store.put("value", b"", lifetime=LONG),
-        "get": lambda: store.get("value"),
-        "acquire": lambda: store.acquire("lease", owner="one", lifetime=LONG),
-        "release": lambda: store.release("lease", owner="one"),
-        "ping": store.ping,
-    }
-
-
-OPERATIONS = (
-    *("read", "create", "update", "touch", "end", "end_indexed"),
-    *("claim", "put", "get", "acquire", "release", "ping"),
-)
-
-
-async def refusal(attempt: Awaitable[Any]) -> str:
-    """Return why the attempt failed."""
-    with pytest.raises(StoreUnavailable) as refused:
-        await attempt
-    return refused.value.reason
-
-
-async def eventually(attempt: Callable[[], Awaitable[Result]]) -> Result:
-    """Return the result of the first attempt that does not find the store unavailable."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            return await attempt()
-        except StoreUnavailable:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.05)
-
-
-async def until_refused(attempt: Callable[[], Awaitable[Any]], reasons: set[str]) -> None:
-    """Return when an attempt fails for one of the reasons."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            await attempt()
-        except StoreUnavailable as error:
-            if error.reason in reasons:
-                return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"never refused for {reasons}")
 
 
 # --- connections that die ---

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -207,7 +207,7 @@ def redis_sentinels(
     """Two data servers, master first, and Sentinels that watch them as `main`."""
     with contextlib.ExitStack() as stack:
         arguments = () if password is None else ("--requirepass", password, "--masterauth", password)
-        servers = []
+        servers: list[RedisProcess] = []
         for number in range(2):
             path = stack.enter_context(directory())
             follow = ("--replicaof", f"127.0.0.1 {servers[0].port}") if number else ()
@@ -349,6 +349,6 @@ def relay(target: tuple[str, int], *, tls: Any = None) -> Iterator[Relay]:
         front.close()
 
 
-def key_slots(names: Sequence[str]) -> list[int]:
-    """Return the cluster's slot of every name."""
-    return [redis.crc.key_slot(name.encode()) for name in names]
+def key_slot(name: str) -> int:
+    """Return the cluster's slot of a key."""
+    return redis.crc.key_slot(name.encode())

@@ -49,3 +49,11 @@ def test_a_probe_that_fails_begins_another_pause() -> None:
     circuit.failed()
     clock.advance(0.4)
     assert not circuit.allows()
+
+
+def test_failures_are_counted_for_those_who_waited() -> None:
+    circuit = Circuit(0.5, Clock())
+    circuit.failed()
+    circuit.succeeded()
+    circuit.failed()
+    assert circuit.failures == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from typing import Any
 
 import pytest
 from redis import exceptions
@@ -38,7 +39,8 @@ from bff.stores.redis_faults import FOREIGN_ERRORS, is_silence, reason_of, reaso
     ],
 )
 def test_an_error_reply_is_named_by_its_code(reply: str, reason: str) -> None:
-    error = BaseParser.parse_error(reply)
+    parser: Any = BaseParser
+    error = parser.parse_error(reply)
     assert isinstance(error, FOREIGN_ERRORS)
     assert reason_of(error) == reason
     assert reason_of_code(reply.partition(" ")[0]) == reason

@@ -164,6 +164,19 @@ async def test_reads_wait_for_the_line_to_open() -> None:
     assert sealed(first) + sealed(second) == "ab"
 
 
+async def test_a_read_that_arrives_just_as_the_line_opens_travels_along() -> None:
+    bench = Bench()
+    bench.opening = asyncio.Event()
+    first = bench.read("a")
+    await turns()
+    bench.opening.set()
+    second = bench.read("b")
+    await turns()
+    assert bench.line.sent == [["a", "b"]]
+    bench.line.answer()
+    assert sealed(first) + sealed(second) == "ab"
+
+
 async def test_more_keys_than_one_flight_takes_travel_one_after_the_other() -> None:
     bench = await connected()
     count = 2 * LARGEST_FLIGHT + 5
