@@ -1,11 +1,13 @@
-"""The command line: `bff serve`, `bff keygen`. The only place that reads the process's environment."""
+"""The command line: `bff serve`, `bff check`, `bff keygen`. The only place that reads the process's environment."""
 
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +15,9 @@ from bff.errors import SettingsInvalid
 from bff.oauth.signing_key import parse_signing_keys
 from bff.settings import load_settings
 from bff.stores.redis_address import parse_redis_address
+
+if TYPE_CHECKING:
+    from bff.check.report import Report
 
 _CONFIGURATION_UNUSABLE = 2
 _CHECKS = {"BFF_CLIENT_KEY": parse_signing_keys, "BFF_REDIS_URL": parse_redis_address}
@@ -39,6 +44,25 @@ def serve() -> None:
     from bff.server import serve as run
 
     run(settings)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def check(as_json: bool) -> None:
+    """Contact provider, session store and upstreams; report what will not work, and how to mend it.
+
+    Exit status: 0 good, 1 degraded, 2 unusable.
+    """
+    # Imported here: the other commands do without it.
+    from bff.check import check_environment
+
+    def show(report: Report) -> None:
+        if as_json:
+            click.echo(json.dumps(report.document(), indent=2, ensure_ascii=False))
+        else:
+            click.echo(report.text(colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")), nl=False)
+
+    sys.exit(check_environment(os.environ, checks=_CHECKS, show=show))
 
 
 @main.command()

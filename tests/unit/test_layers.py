@@ -17,7 +17,7 @@ LAYERS: list[set[str]] = [
     {"sessions"},
     {"tokens"},
     {"endpoints", "proxy", "middleware", "static_files", "asgi"},
-    {"app", "server", "__main__"},
+    {"app", "server", "check", "__main__"},
 ]
 """From the bottom up; rooms of one layer do not import each other."""
 
@@ -32,6 +32,7 @@ SHARED_WITHIN_A_LAYER = {
     ("server", "app"),
     ("__main__", "server"),
     ("__main__", "app"),
+    ("__main__", "check"),
 }
 """The exceptions, each a step inside a layer: from, to."""
 

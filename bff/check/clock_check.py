@@ -1,0 +1,40 @@
+"""This machine's clock against those it must agree with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bff.check.findings import Finding, degraded, good, note, unusable
+from bff.oauth.token_claims import CLOCK_LEEWAY
+
+NOTICEABLE: Final = 5.0
+"""Seconds; below, a clock that tells whole seconds and the way of the answer explain the difference."""
+
+_CURE: Final = "Keep this machine's clock by NTP; if it is right, tell those who run the other"
+
+
+def provider_clock(offset: float) -> Finding:
+    """Judge how many seconds the provider is ahead; beyond the leeway its ID tokens are refused."""
+    seen = f"The provider's clock is {_words(offset)}"
+    if abs(offset) <= NOTICEABLE:
+        return good("provider.clock", "BFF_ISSUER", seen)
+    if abs(offset) <= CLOCK_LEEWAY / 2:
+        return note("provider.clock", "BFF_ISSUER", seen, _CURE)
+    seen = f"{seen}; from {CLOCK_LEEWAY:g} s on its tokens are refused"
+    kind = degraded if abs(offset) <= CLOCK_LEEWAY else unusable
+    return kind("provider.clock", "BFF_ISSUER", seen, _CURE)
+
+
+def store_clock(offset: float, server: str) -> Finding:
+    """Judge how many seconds the store is ahead; its clock decides nothing, but one of the two is wrong."""
+    seen = f"The store's clock is {_words(offset)}"
+    if abs(offset) <= NOTICEABLE:
+        return good("store.clock", "BFF_REDIS_URL", seen, subject=server)
+    kind = note if abs(offset) <= CLOCK_LEEWAY else degraded
+    return kind("store.clock", "BFF_REDIS_URL", seen, _CURE, subject=server)
+
+
+def _words(offset: float) -> str:
+    if abs(offset) <= NOTICEABLE:
+        return "that of this machine"
+    return f"{abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} this machine's"
