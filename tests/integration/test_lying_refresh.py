@@ -128,6 +128,18 @@ SOMEBODY_ELSE = RefreshScene(
     is_revoked=True,
 )
 
+USERINFO_OF_SOMEBODY_ELSE = RefreshScene(
+    "UserInfo speaks of somebody else at a refresh",
+    Tokens(),
+    is_alive=True,
+    later_userinfo={"sub": "user-of-somebody-else"},
+)
+
+USERINFO_AWAY = [
+    RefreshScene("UserInfo fails at a refresh", Tokens(), is_alive=True, later_userinfo=html(500)),
+    RefreshScene("UserInfo answers a page at a refresh", Tokens(), is_alive=True, later_userinfo=html()),
+]
+
 NOT_ROTATED = RefreshScene(
     "an ID token is not believed and the refresh token was not rotated",
     Tokens(claims={"iss": "https://attacker.example"}, members={"refresh_token": ..., "expires_in": 0}),
@@ -219,6 +231,21 @@ def test_a_session_ends_and_the_new_tokens_are_revoked_if(
     assert refreshed.next_call.status == 401
     assert refreshed.bearer is None
     assert refreshed.revoked
+
+
+@pytest.mark.parametrize("scene", [USERINFO_OF_SOMEBODY_ELSE], ids=str)
+def test_a_session_does_not_become_another_users_though(scene: RefreshScene, told: Callable[[Scene[Any]], Any]) -> None:
+    refreshed: Refreshed = told(scene)
+    assert (refreshed.answer.status, refreshed.next_call.status) == (200, 401)
+    assert refreshed.answer.json() == refreshed.session == {"authenticated": False, "login_url": "/bff/login"}
+    assert refreshed.bearer is None
+
+
+@pytest.mark.parametrize("scene", USERINFO_AWAY, ids=str)
+def test_the_user_keeps_their_name_though(scene: RefreshScene, told: Callable[[Scene[Any]], Any]) -> None:
+    refreshed: Refreshed = told(scene)
+    assert refreshed.session["claims"] == {"sub": f"user-of-{scene.name}", "name": f"Name of {scene.name}"}
+    assert refreshed.bearer == 2
 
 
 @pytest.mark.parametrize("scene", [NOT_ROTATED], ids=str)

@@ -18,14 +18,20 @@ Changes = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole HTTP answer; `hangs` sends nothing at all, `cut` drops the connection after so many bytes of the body."""
+    """A whole HTTP answer.
+
+    `hangs` sends nothing at all, `drips` sends the body a byte at a time, `cut` drops the connection after so many
+    bytes of the body, `raw` is sent instead of everything.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str | None = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
     hangs: bool = False
+    drips: bool = False
     cut: int | None = None
+    raw: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -75,14 +81,19 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Bend:
-    """How one login is bent: the authorization response, the tokens, UserInfo, and each refresh in turn."""
+    """How one login is bent: the authorization response, the tokens, UserInfo, each refresh in turn, revocation.
+
+    `later_userinfo` is how UserInfo is bent from the second time on.
+    """
 
     response: Changes = field(default_factory=dict)
     query: Callable[[str], str] = str
     tokens: Tokens = Tokens()
     userinfo: Changes = field(default_factory=dict)
     userinfo_answer: Answer | None = None
+    later_userinfo: Changes | Answer = field(default_factory=dict)
     pushed: Answer | None = None
+    revocation: Answer | None = None
     refreshes: tuple[Tokens, ...] = ()
 
 

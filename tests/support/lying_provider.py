@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from tests.support.leaks import Ledger
-from tests.support.lies import HONEST, TRUE_TOKENS, Answer, Bend, Draft, Tokens, applied, at_hash, json_answer
+from tests.support.lies import HONEST, TRUE_TOKENS, Answer, Bend, Changes, Draft, Tokens, applied, at_hash, json_answer
 from tests.support.signed_tokens import PrivateKey, public_jwk, rsa_key
 
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -53,6 +53,7 @@ class Login:
     refresh_requests: list[str] = field(default_factory=list)
     access_tokens: list[str] = field(default_factory=list)
     refresh_tokens: list[str] = field(default_factory=list)
+    revocation_requests: list[str] = field(default_factory=list)
     revoked: list[str] = field(default_factory=list)
 
     def are_tokens_revoked(self) -> bool:
@@ -140,14 +141,15 @@ class Realm:
             return handler(asked)
 
     def _metadata(self, asked: Asked) -> Answer:
+        base = self.issuer.removesuffix("/")
         document = {
             "issuer": self.issuer,
-            "authorization_endpoint": f"{self.issuer}/authorize",
-            "token_endpoint": f"{self.issuer}/token",
-            "jwks_uri": f"{self.issuer}/jwks",
-            "userinfo_endpoint": f"{self.issuer}/userinfo",
-            "revocation_endpoint": f"{self.issuer}/revoke",
-            "end_session_endpoint": f"{self.issuer}/logout",
+            "authorization_endpoint": f"{base}/authorize",
+            "token_endpoint": f"{base}/token",
+            "jwks_uri": f"{base}/jwks",
+            "userinfo_endpoint": f"{base}/userinfo",
+            "revocation_endpoint": f"{base}/revoke",
+            "end_session_endpoint": f"{base}/logout",
             "authorization_response_iss_parameter_supported": True,
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
@@ -173,7 +175,7 @@ class Realm:
     def _authorize(self, asked: Asked) -> Answer:
         parameters = asked.parameters()
         if "request_uri" in parameters:
-            assert parameters.keys() == {"client_id", "request_uri"}
+            assert parameters.keys() - {"tenant"} == {"client_id", "request_uri"}
             parameters = self._pushed.pop(parameters["request_uri"])
         assert parameters["response_type"] == "code"
         assert parameters["client_id"] == self.client_id
@@ -251,9 +253,12 @@ class Realm:
     def _userinfo(self, asked: Asked) -> Answer:
         token = asked.headers.get("authorization", "").removeprefix("Bearer ")
         (login,) = [x for logins in self._logins.values() for x in logins if token in x.access_tokens]
+        bent: Changes | Answer = login.bend.userinfo_answer or login.bend.userinfo
+        if "userinfo" in login.calls:
+            bent = login.bend.later_userinfo
         login.calls.append("userinfo")
         claims = {"sub": _subject(login.name), "name": f"Name of {login.name}"}
-        return login.bend.userinfo_answer or json_answer(**applied(claims, login.bend.userinfo, self.clock()))
+        return bent if isinstance(bent, Answer) else json_answer(**applied(claims, bent, self.clock()))
 
     def _revoke(self, asked: Asked) -> Answer:
         self._check_client(asked)
@@ -261,6 +266,9 @@ class Realm:
         for logins in self._logins.values():
             for login in logins:
                 if token in login.access_tokens or token in login.refresh_tokens:
+                    login.revocation_requests.append(token)
+                    if login.bend.revocation is not None:
+                        return login.bend.revocation
                     login.revoked.append(token)
         return Answer(200)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import socket
 import ssl
 import threading
@@ -17,6 +18,7 @@ from tests.support.lies import Answer
 from tests.support.lying_provider import Asked, Realm
 
 LONGEST_HANG = 60.0
+DRIP_INTERVAL = 0.5
 
 
 class RealmServer:
@@ -34,10 +36,10 @@ class RealmServer:
         self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def realm(self, path: str = "", /, **metadata: Any) -> Realm:
-        """A new issuer at this path (`""` for the origin itself) with changed metadata."""
+        """A new issuer at this path, which may end in a slash, with changed metadata."""
         realm = Realm(f"{self.url}{path}", self._ledger)
         realm.metadata = metadata
-        self._realms[path] = realm
+        self._realms[path.removesuffix("/")] = realm
         return realm
 
     @property
@@ -62,6 +64,10 @@ class RealmServer:
     def hang(self) -> None:
         """Return when the server closes, or much later."""
         self._closing.wait(LONGEST_HANG)
+
+    def is_closing(self, *, after: float) -> bool:
+        """Wait so many seconds; whether the server closes."""
+        return self._closing.wait(after)
 
     @contextmanager
     def running(self) -> Iterator[RealmServer]:
@@ -109,11 +115,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.owner.hang()
             self.close_connection = True
             return
-        head = [f"HTTP/1.1 {answer.status} X", *(f"{name}: {value}" for name, value in answer.headers)]
+        # A client that kept cookies would mix its users up.
+        cookie = f"Set-Cookie: provider={secrets.token_urlsafe(24)}; Path=/"
+        head = [f"HTTP/1.1 {answer.status} X", cookie, *(f"{name}: {value}" for name, value in answer.headers)]
         if answer.content_type is not None:
             head.append(f"Content-Type: {answer.content_type}")
         head.append(f"Content-Length: {len(answer.body)}")
         data = "\r\n".join([*head, "", ""]).encode() + answer.body
+        if answer.raw is not None or answer.drips:
+            self.close_connection = True
+            self._drip(data) if answer.drips else self.wfile.write(answer.raw or b"")
+            return
         if answer.cut is not None:
             self.close_connection = True
             data = data[: data.index(b"\r\n\r\n") + 4 + answer.cut] if answer.cut else b""
@@ -121,3 +133,11 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.cut is not None:
             with contextlib.suppress(OSError):
                 self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _drip(self, data: bytes) -> None:
+        start = data.index(b"\r\n\r\n") + 4
+        self.wfile.write(data[:start])
+        for position in range(start, len(data)):
+            self.wfile.write(data[position : position + 1])
+            if self.server.owner.is_closing(after=DRIP_INTERVAL):
+                return

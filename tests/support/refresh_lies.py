@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.certification.browser import Visit
 from tests.support.deployment import Deployment, WatchedBrowser
-from tests.support.lies import Bend, Tokens
+from tests.support.lies import Answer, Bend, Changes, Tokens
 from tests.support.login_lies import eventually, slug
 from tests.support.lying_provider import Login
 from tests.support.stage import Stage
@@ -59,6 +59,7 @@ class RefreshScene:
     is_outage: bool = False
     recovers: bool = False
     is_revoked: bool = False
+    later_userinfo: Changes | Answer = field(default_factory=dict)
 
     def __str__(self) -> str:
         return self.rule
@@ -73,7 +74,9 @@ class RefreshScene:
         name, deployment = self.name, stage.main
         lifetime = {} if self.is_alive else EXPIRED
         honest = Tokens(members=lifetime)
-        deployment.realm.bends[name] = Bend(tokens=honest, refreshes=(honest, self.tokens))
+        deployment.realm.bends[name] = Bend(
+            tokens=honest, refreshes=(honest, self.tokens), later_userinfo=self.later_userinfo
+        )
         with deployment.browser() as browser:
             attempt = deployment.log_in(name, browser)
             assert attempt.callback.status == 303

@@ -43,7 +43,7 @@ class Stage:
 
     `main` is the usual deployment: Redis, an issuer with a path, `iss` in responses, decoys among the keys.
     `strict` asks UserInfo at every login and pushes its requests; `plain` has a provider with little more than
-    OpenID Connect demands, which lists algorithms that nobody should accept.
+    OpenID Connect demands, an issuer that ends in a slash, and algorithms in its metadata that nobody should accept.
     """
 
     server: RealmServer
@@ -127,14 +127,16 @@ def _main_realm(server: RealmServer) -> Realm:
 def _strict_realm(server: RealmServer) -> Realm:
     realm = server.realm("/tenants/strict")
     realm.metadata = {
+        "authorization_endpoint": f"{realm.issuer}/authorize?tenant=a%20b",
         "pushed_authorization_request_endpoint": f"{realm.issuer}/par",
+        "x_members": {"nobody": ["knows"]},
         "require_pushed_authorization_requests": True,
     }
     return realm
 
 
 def _plain_realm(server: RealmServer) -> Realm:
-    realm = server.realm()
+    realm = server.realm("/")
     realm.metadata = {
         **dict.fromkeys(_OPTIONAL, ...),
         "id_token_signing_alg_values_supported": ["none", "HS256", "RS256", "PS256", "ES256", "ES384", "EdDSA", "XY1"],
