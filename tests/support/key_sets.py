@@ -32,7 +32,7 @@ def set_with_decoys(realm: Realm) -> list[dict[str, Any]]:
     return [
         {"kty": "oct", "kid": kid, "k": segment(realm.client_secret.encode()), "alg": "HS256"},
         public_jwk(key_for("ES256"), kid=kid, use="sig", alg="ES256"),
-        public_jwk(rsa_key(ENCRYPTION_KEY), kid=kid, use="enc", alg="RSA-OAEP"),
+        public_jwk(rsa_key(ENCRYPTION_KEY), kid=kid, use="enc"),
         {"kty": "future", "kid": kid, "use": "sig"},
         public_jwk(realm.key, kid=kid, use="sig", alg="RS256"),
         public_jwk(key_for("EdDSA"), kid=kid, use="sig"),
