@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from bff.check.posture import Facts, Stand
 from bff.check.posture_bcp import BCP_REQUIREMENTS
 from bff.check.posture_bff import BFF_REQUIREMENTS
 from bff.check.provider_checks import ProviderChecks, ProviderFindings
+from bff.check.reach import reach
 from bff.check.report import Report
 from bff.check.settings_checks import check_settings, fault_findings
 from bff.check.store_checks import StoreChecks, StoreFindings
@@ -57,7 +59,7 @@ async def examine(settings: Settings, *, limit: float = LIMIT) -> Report:
     """Return the report on valid settings; `limit` is in seconds."""
     # What the gateway would log is in the report.
     logging.getLogger("bff").addHandler(logging.NullHandler())
-    tls = trusted_authorities(settings.ca_file)
+    connect = partial(reach, tls=trusted_authorities(settings.ca_file))
     inspection = ProviderInspection(
         settings, open_pool(settings.ca_file), clock=time.time, random_bytes=secrets.token_bytes
     )
@@ -65,13 +67,13 @@ async def examine(settings: Settings, *, limit: float = LIMIT) -> Report:
     try:
         files, *unfinished = await asyncio.gather(
             asyncio.to_thread(check_files, settings),
-            _bounded(ProviderChecks(settings, inspection, tls, time.monotonic).run(provider), limit, "provider"),
+            _bounded(ProviderChecks(settings, inspection, connect, time.monotonic).run(provider), limit, "provider"),
             _bounded(
                 StoreChecks(settings, open_store=open_store, inspect=inspect_store, clock=time.time).run(store),
                 limit,
                 "store",
             ),
-            UpstreamChecks(settings, tls, time.time).run(upstreams),
+            UpstreamChecks(settings, connect, time.time).run(upstreams),
         )
     finally:
         await inspection.close()

@@ -78,7 +78,12 @@ def exit_status(level: Level) -> int:
     return {Level.DEGRADED: 1, Level.UNUSABLE: 2}.get(level, 0)
 
 
-def quoted(text: object) -> str:
+def shown(text: object) -> str:
     """Return foreign text for a report: nothing a terminal acts on, and not endless."""
-    shown = "".join(character if character.isprintable() else "?" for character in str(text))
-    return f"“{shown[:_LONGEST_QUOTE]}{'…' if len(shown) > _LONGEST_QUOTE else ''}”"
+    clean = "".join(character if character.isprintable() else "?" for character in str(text))
+    return f"{clean[:_LONGEST_QUOTE]}…" if len(clean) > _LONGEST_QUOTE else clean
+
+
+def quoted(text: object) -> str:
+    """Return foreign text in quotation marks."""
+    return f"“{shown(text)}”"

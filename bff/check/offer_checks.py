@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bff.check.findings import Finding, degraded, good, note, quoted, unusable
+from bff.check.findings import Finding, degraded, good, note, shown, unusable
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.signing_key import parse_signing_keys
@@ -90,7 +90,7 @@ def _client_key(settings: Settings, metadata: ProviderMetadata) -> Iterator[Find
     if algorithm is None:
         yield unusable(
             *(*where, "The key cannot sign with any algorithm the provider takes for client assertions"),
-            f"Use a key for one of {quoted(' '.join(listed or ()))}, and register it",
+            f"Use a key for one of {shown(', '.join(listed or ()))}, and register it",
         )
     else:
         yield good(*where, f"Client assertions are signed with {algorithm}")

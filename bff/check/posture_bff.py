@@ -52,7 +52,8 @@ def _prefix(facts: Facts) -> Judgement:
 
 
 def _hosts(facts: Facts) -> Judgement:
-    return Standing.MET, f"calls go to {', '.join(facts.apis) or 'no host'}, from the configuration alone"
+    origins = dict.fromkeys(f"{route.upstream.scheme}://{route.upstream.host}" for route in facts.settings.routes)
+    return Standing.MET, f"calls go to {', '.join(origins) or 'no host'}, from the configuration alone"
 
 
 def _methods(facts: Facts) -> Judgement:
@@ -98,6 +99,13 @@ def minimal_access(facts: Facts) -> Judgement:
         f"access tokens are asked for {target}, and go to {facts.apis[0]} alone",
         f"one access token, for {target}, goes to {len(facts.apis)} APIs: {', '.join(facts.apis)}",
     )
+
+
+def _minimal_short_access(facts: Facts) -> Judgement:
+    standing, why = minimal_access(facts)
+    if standing is Standing.MET:
+        return Standing.UNKNOWN, f"{why}; how long they live, no metadata tell"
+    return standing, why
 
 
 def _session_length(facts: Facts) -> Judgement:
@@ -180,7 +188,7 @@ BFF_REQUIREMENTS: Final = (
     ),
     Requirement(
         "BFF-27", "advice", "9.1", "Short access tokens of minimal scope, one resource per API",
-        minimal_access,
+        _minimal_short_access,
     ),
     Requirement(
         "BFF-28", "advice", "9.3", "Mix-up defence; separate origins per application",

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from bff.check.clock_check import provider_clock
-from bff.check.findings import Finding, degraded, good, note, quoted, unusable
+from bff.check.findings import Finding, Level, degraded, good, note, quoted, unusable
 from bff.check.offer_checks import keys_for, offer
 from bff.check.provider_faults import client_refused, fault_of
-from bff.check.reach import Place, Unreachable, reach
+from bff.check.reach import Connect, Place, Unreachable
 from bff.errors import ClientRefused, InvalidProviderAnswer, LoginFailed, ProviderUnavailable
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.metadata import ProviderMetadata
@@ -45,14 +44,14 @@ class ProviderFindings:
 
 
 class ProviderChecks:
-    """Examines the provider; `tls` is what other hosts of its endpoints are tried with."""
+    """Examines the provider; `connect` tries the other hosts of its endpoints."""
 
     def __init__(
-        self, settings: Settings, inspection: Inspection, tls: ssl.SSLContext, timer: Callable[[], float]
+        self, settings: Settings, inspection: Inspection, connect: Connect, timer: Callable[[], float]
     ) -> None:
         self._settings = settings
         self._inspection = inspection
-        self._tls = tls
+        self._connect = connect
         self._timer = timer
 
     async def run(self, found: ProviderFindings) -> None:
@@ -72,6 +71,7 @@ class ProviderChecks:
                 self._keys(metadata), self._client(metadata), self._registration(metadata), self._endpoints(metadata)
             ):
                 found.findings.extend(findings)
+            found.findings[:] = _reconciled(found.findings)
         if self._inspection.clock_offset is not None:
             found.findings.append(provider_clock(self._inspection.clock_offset))
 
@@ -80,7 +80,7 @@ class ProviderChecks:
         seen = finding.seen
         if error.reason in _UNREACHED:
             try:
-                await reach(place_of(self._settings.issuer), self._tls)
+                await self._connect(place_of(self._settings.issuer))
             except Unreachable as unreachable:
                 seen = f"{place_of(self._settings.issuer)} {unreachable.seen}"
         elif error.reason == "metadata.issuer":
@@ -151,7 +151,7 @@ class ProviderChecks:
     async def _endpoint(self, place: Place) -> Finding:
         where = "provider.endpoints"
         try:
-            await reach(place, self._tls)
+            await self._connect(place)
         except Unreachable as unreachable:
             variable = "BFF_CA_FILE" if unreachable.is_trust else "BFF_ISSUER"
             return degraded(
@@ -167,6 +167,18 @@ def place_of(url: str) -> Place:
     parts = urlsplit(url)
     is_secure = parts.scheme == "https"
     return Place(parts.hostname or "", parts.port or (443 if is_secure else 80), is_secure)
+
+
+def _reconciled(findings: list[Finding]) -> list[Finding]:
+    """Return the findings with what the metadata say of the client weighed against what its credentials came to."""
+    if not any(finding.id == "provider.client" and finding.level is Level.GOOD for finding in findings):
+        return findings
+    return [
+        replace(finding, level=Level.DEGRADED, seen=f"{finding.seen} in its metadata, though it accepted it now")
+        if finding.id == "provider.client_authentication" and finding.level is Level.UNUSABLE
+        else finding
+        for finding in findings
+    ]
 
 
 def _undecided(why: str) -> Finding:

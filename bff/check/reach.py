@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,8 +46,12 @@ class Unreachable(Exception):
         self.is_trust = is_trust
 
 
+Connect = Callable[[Place], Awaitable[Reached]]
+"""Connects, and closes again; raises `Unreachable`."""
+
+
 async def reach(place: Place, tls: ssl.SSLContext) -> Reached:
-    """Connect, and close again; raises `Unreachable`."""
+    """Connect with TLS as the gateway does, and close again; raises `Unreachable`."""
     started_at = time.monotonic()
     try:
         async with asyncio.timeout(CONNECT_LIMIT):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from bff.check.clock_check import store_clock
-from bff.check.findings import Finding, degraded, good, note, quoted, unusable
+from bff.check.findings import Finding, degraded, good, note, shown, unusable
 from bff.check.store_faults import store_fault
 from bff.errors import StoreUnavailable
 from bff.session.store import SessionStore
@@ -116,7 +116,7 @@ def _version(facts: ServerFacts) -> Finding:
             "Make sure it is Redis or Valkey 6.2 or later; allow INFO to have it checked",
             subject=facts.name,
         )
-    seen = f"{facts.product} {quoted(facts.version)}"
+    seen = f"{facts.product} {shown(facts.version)}"
     numbers = re.match(r"([0-9]{1,4})\.([0-9]{1,4})", facts.version)
     if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST:
         return degraded(*where, f"{seen}, which is not supported", "Use 6.2 or later", subject=facts.name)
@@ -134,7 +134,7 @@ def _eviction(facts: ServerFacts) -> Finding:
     if facts.eviction == "noeviction":
         return good(*where, "Full memory refuses logins and ends no session (noeviction)", subject=facts.name)
     cure = "Set maxmemory-policy to noeviction on the server, and watch its memory"
-    seen = f"maxmemory-policy is {quoted(facts.eviction)}"
+    seen = f"maxmemory-policy is {shown(facts.eviction)}"
     if facts.max_memory == 0:
         return note(*where, f"{seen}, not in force while maxmemory is 0", cure, subject=facts.name)
     return degraded(

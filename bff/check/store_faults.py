@@ -34,6 +34,7 @@ _FAULTS: Final[dict[str, tuple[str, str]]] = {
         "The server takes no writes because it cannot save them",
         "See its log: most often its disk is full",
     ),
+    "store.protocol": ("What answers there does not speak as Redis does", "Check host, port and scheme of the URL"),
     "store.loading": ("The server is still loading its data", "Try again when it has"),
     "store.clusterdown": ("The cluster is down", "Mend it: CLUSTER INFO tells its state"),
     "store.moved": ("The server is one node of a cluster", "Use redis+cluster://"),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from bff.check.findings import Finding, degraded, good, note
-from bff.check.reach import Place, Reached, Unreachable, reach
+from bff.check.reach import Connect, Place, Reached, Unreachable
 from bff.settings import Route, Settings
 from bff.settings.urls import is_loopback
 
@@ -27,9 +26,9 @@ class UpstreamFindings:
 class UpstreamChecks:
     """Tries each upstream once, however many routes lead there; `clock` tells seconds since the epoch."""
 
-    def __init__(self, settings: Settings, tls: ssl.SSLContext, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: Settings, connect: Connect, clock: Callable[[], float]) -> None:
         self._settings = settings
-        self._tls = tls
+        self._connect = connect
         self._clock = clock
 
     async def run(self, found: UpstreamFindings) -> None:
@@ -55,7 +54,7 @@ class UpstreamChecks:
         subject = f"{', '.join(route.prefix for route in routes)} → {place}"
         transport = list(_transport(place, routes, subject))
         try:
-            reached = await reach(place, self._tls)
+            reached = await self._connect(place)
         except Unreachable as unreachable:
             return [_unreachable(unreachable, subject), *transport]
         seen = f"Takes connections, within {1000 * reached.seconds:.0f} ms"
@@ -79,15 +78,6 @@ class UpstreamChecks:
 def variable_of(routes: list[Route]) -> str:
     """Return the variables that routes come from; which of them, a route does not know."""
     return "BFF_UPSTREAM_URL" if len(routes) == 1 else "BFF_ROUTES"
-
-
-def unprotected(settings: Settings) -> list[Route]:
-    """Return the routes that carry tokens over an open network."""
-    return [route for route in settings.routes if _is_open(route) and route.token != "none"]  # noqa: S105
-
-
-def _is_open(route: Route) -> bool:
-    return route.upstream.scheme == "http" and not is_loopback(route.upstream.hostname)
 
 
 def _transport(place: Place, routes: list[Route], subject: str) -> Iterator[Finding]:

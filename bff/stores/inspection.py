@@ -14,7 +14,7 @@ from redis import exceptions
 from bff.errors import StoreUnavailable
 from bff.stores.redis_address import RedisAddress, Topology, parse_redis_address
 from bff.stores.redis_connections import OpenConnection, connection_options, open_connection
-from bff.stores.redis_faults import FOREIGN_ERRORS, NO_MASTER, reason_of
+from bff.stores.redis_faults import FOREIGN_ERRORS, NO_MASTER, PROTOCOL, reason_of
 
 SERVER_LIMIT: Final = 5.0
 """Seconds for all that one server is asked."""
@@ -68,6 +68,9 @@ async def inspect_store(url: str, *, ca_file: Path | None, clock: Callable[[], f
         return await inspection.run()
     except FOREIGN_ERRORS as error:
         raise StoreUnavailable(reason_of(error)) from None
+    except (ValueError, TypeError, IndexError):
+        # What answers there is no Redis, or a very strange one.
+        raise StoreUnavailable(PROTOCOL) from None
 
 
 class _Inspection:
