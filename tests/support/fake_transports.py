@@ -83,6 +83,7 @@ class FakeTransport(asyncio.Transport):
     # What the protocol asks for.
 
     def write(self, data: Any) -> None:
+        assert not self._is_lost, "written after the connection was lost"
         assert not self.wrote_eof, "written after the end was written"
         if self._is_closing:
             return
@@ -95,6 +96,7 @@ class FakeTransport(asyncio.Transport):
                 self.protocol.pause_writing()
 
     def write_eof(self) -> None:
+        assert not self._is_lost, "ended after the connection was lost"
         self.wrote_eof = True
 
     def can_write_eof(self) -> bool:

@@ -25,9 +25,10 @@ class UpstreamConnection:
 
     async def send(self, data: bytes) -> None:
         """Send bytes and wait until they are on their way; the gateway may have left."""
-        with contextlib.suppress(ConnectionError):
-            self.writer.write(data)
-            await self.writer.drain()
+        if not self.writer.transport.is_closing():
+            with contextlib.suppress(ConnectionError):
+                self.writer.write(data)
+                await self.writer.drain()
 
     def close(self) -> None:
         """Close when all has been sent."""
