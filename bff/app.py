@@ -286,6 +286,7 @@ def _proxy(parts: Parts) -> ProxyContext:
         sessions=parts.sessions,
         tokens=parts.tokens,
         access_log=parts.access_log,
+        on_refusal=parts.outcomes.refused_call,
         public_url=settings.public_url,
         session_cookie=parts.cookies.session_name,
         trusted_proxies=settings.trusted_proxies,

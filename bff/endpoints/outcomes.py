@@ -31,20 +31,24 @@ class Outcomes:
         self._metrics.sessions_ended.add("backchannel_logout", ended)
 
     def refused(self, request: Request, error: GatewayError) -> None:
-        """Note a refused request and why; its access line has the rest."""
+        """Note a refused request of the gateway's own endpoints."""
+        if request.path == paths.BACKCHANNEL_LOGOUT.encode("ascii"):
+            is_refused = isinstance(error, BrowserError | LoginFailed)
+            self._metrics.backchannel_logouts.add("refused" if is_refused else "unavailable")
+        self.refused_call(error, request.notes.request_id, request.notes.route)
+
+    def refused_call(self, error: GatewayError, request_id: str, route: str) -> None:
+        """Note a refused request, a proxied call's too, and why; its access line has the rest."""
         match error:
             case CrossOriginRejected():
                 self._metrics.csrf_rejections.add(error.reason.removeprefix("cross_origin."))
             case StoreUnavailable():
                 self._metrics.store_errors.add(OTHER)
-        if request.path == paths.BACKCHANNEL_LOGOUT.encode("ascii"):
-            is_refused = isinstance(error, BrowserError | LoginFailed)
-            self._metrics.backchannel_logouts.add("refused" if is_refused else "unavailable")
         event(
             error.log_level,
             "request.refused",
-            request_id=request.notes.request_id,
-            route=request.notes.route,
+            request_id=request_id,
+            route=route,
             code=error.code,
             reason=error.reason,
         )

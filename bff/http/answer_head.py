@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Final
 
 from bff.errors import UpstreamUnavailable
+from bff.http.framing import content_length, is_chunked
 
 # Fields of one hop, those we write ourselves, and those by which one upstream would speak for the whole origin: delete
 # its cookies, move its traffic to another host, have its addresses reported, or command the server in front of us.
@@ -34,7 +35,7 @@ _WITHHELD: Final = frozenset(
         b"x-request-id",
     }
 )
-_TAKEN: Final = frozenset({b"content-length", b"transfer-encoding", b"set-cookie", b"cache-control", b"vary"})
+_TAKEN: Final = frozenset({b"content-length", b"transfer-encoding", b"set-cookie", b"cache-control", b"vary", b"date"})
 # By these a shared cache is told to keep what Cache-Control says is private (RFC 9213 and its forerunners).
 _SHARED_CACHE: Final = frozenset({b"surrogate-control", b"edge-control", b"x-accel-expires"})
 _BODYLESS: Final = frozenset({204, 304})
@@ -70,6 +71,10 @@ def _kind_of(name: bytes) -> tuple[int, bytes]:
     return kind
 
 
+def _fault(what: str) -> UpstreamUnavailable:
+    return UpstreamUnavailable(f"upstream.{what}")
+
+
 class AnswerHead:
     """The head of an upstream's final answer.
 
@@ -78,7 +83,7 @@ class AnswerHead:
     that is not plain `chunked`, one length, or the end of the connection.
     """
 
-    __slots__ = ("content_length", "has_body", "is_chunked", "lines", "status")
+    __slots__ = ("content_length", "has_body", "has_date", "is_chunked", "lines", "status")
 
     def __init__(
         self,
@@ -106,10 +111,14 @@ class AnswerHead:
         if connection:
             lines = _without_named(lines, connection)
         self.status = status
-        self.content_length = _content_length(taken.get(b"content-length"))
-        self.is_chunked = _is_chunked(taken.get(b"transfer-encoding"))
+        self.content_length = content_length(taken.get(b"content-length"), _fault)
+        self.is_chunked = is_chunked(taken.get(b"transfer-encoding"), _fault)
         if self.is_chunked and self.content_length is not None:
-            raise UpstreamUnavailable("upstream.framing")
+            raise _fault("framing")
+        dates = taken.get(b"date")
+        self.has_date = dates is not None
+        if dates is not None:
+            lines.append(b"Date: %b\r\n" % dates[0])
         self.has_body = not (to_head_request or status in _BODYLESS)
         for value in taken.get(b"set-cookie", ()):
             name, separator, _ = value.partition(b"=")
@@ -123,9 +132,14 @@ class AnswerHead:
         """Whether nothing but the end of the upstream's connection ends the body."""
         return self.has_body and self.content_length is None and not self.is_chunked
 
-    def framed(self, *, chunks: bool, closes: bool, request_id: str) -> bytes:
-        """Return the header section for the browser; `chunks` where the body's length is not known."""
+    def framed(self, *, chunks: bool, closes: bool, request_id: str, date: bytes = b"") -> bytes:
+        """Return the header section for the browser; `chunks` where the body's length is not known.
+
+        `date` is the line for an answer that came without one (RFC 9110 section 6.6.1).
+        """
         lines = self.lines
+        if not self.has_date:
+            lines.append(date)
         if self.content_length is not None and self.status != HTTPStatus.NO_CONTENT:
             lines.append(b"Content-Length: %d\r\n" % self.content_length)
         elif chunks:
@@ -163,20 +177,3 @@ def _cache_lines(cache_control: list[bytes] | None, vary: list[bytes] | None, *,
             kept.append(b"private")
         directives = b", ".join(kept)
     return [b"Cache-Control: %b\r\nVary: %b\r\n" % (directives, b", ".join([*(vary or ()), b"Cookie"]))]
-
-
-def _content_length(values: list[bytes] | None) -> int | None:
-    if values is None:
-        return None
-    value = values[0].strip(b" \t")
-    if len(values) != 1 or not value.isdigit() or len(value) > 18:
-        raise UpstreamUnavailable("upstream.content_length")
-    return int(value)
-
-
-def _is_chunked(values: list[bytes] | None) -> bool:
-    if values is None:
-        return False
-    if len(values) != 1 or values[0].strip(b" \t").lower() != b"chunked":
-        raise UpstreamUnavailable("upstream.transfer_encoding")
-    return True

@@ -28,15 +28,18 @@ def _is_trusted(text: str, trusted: Sequence[Network]) -> bool:
     return address is not None and any(address in network for network in trusted if network.version == address.version)
 
 
-def client_address(peer: str, x_forwarded_for: Sequence[bytes], trusted: Sequence[Network]) -> str:
+def client_address(
+    peer: str, x_forwarded_for: Sequence[bytes], trusted: Sequence[Network], *, forwarded: Sequence[bytes] = ()
+) -> str:
     """Return the address of the client: the rightmost hop that is not one of our own proxies.
 
-    `X-Forwarded-For` is believed only from a trusted peer, and from right to left only as far as each hop is trusted;
-    an entry that is no address ends the walk at the last hop that was one.
+    `X-Forwarded-For`, or where there is none `Forwarded`, is believed only from a trusted peer, and from right to left
+    only as far as each hop is trusted; an entry that is no address ends the walk at the last hop that was one.
     """
     if not trusted or not _is_trusted(peer, trusted):
         return peer
-    hops = b",".join(x_forwarded_for).decode("latin-1").split(",")[-_MOST_HOPS:]
+    elements = b",".join(x_forwarded_for or forwarded).decode("latin-1").split(",")[-_MOST_HOPS:]
+    hops = elements if x_forwarded_for else [_node(element) for element in elements]
     client = peer
     for hop in reversed(hops):
         address = _address(hop)
@@ -46,6 +49,13 @@ def client_address(peer: str, x_forwarded_for: Sequence[bytes], trusted: Sequenc
         if not _is_trusted(client, trusted):
             break
     return client
+
+
+def _node(element: str) -> str:
+    """Return what a `Forwarded` element says in its one `for` (RFC 7239 section 6), nothing if it has none or two."""
+    pairs = [pair.partition("=") for pair in element.split(";")]
+    nodes = [value.strip().strip('"') for name, _, value in pairs if name.strip().lower() == "for"]
+    return nodes[0] if len(nodes) == 1 else ""
 
 
 def forwarded_fields(client: str, *, public_host: str, scheme: str) -> bytes:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bff.errors import BadRequest
+from bff.http.framing import content_length, is_chunked
 
 # Fields the gateway itself reads. None of them passes as it came, but those in _READ_AND_PASSED.
 _READ: Final = frozenset(
@@ -28,6 +29,7 @@ _READ: Final = frozenset(
         b"sec-fetch-mode",
         b"accept",
         b"x-csrf",
+        b"forwarded",
         b"x-forwarded-for",
         b"x-request-id",
         b"sec-websocket-key",
@@ -49,7 +51,6 @@ _WITHHELD: Final = frozenset(
         b"te",
         b"trailer",
         b"http2-settings",
-        b"forwarded",
         b"via",
         b"proxy",
         b"x-forwarded",
@@ -119,6 +120,10 @@ def _kind_of(name: bytes) -> tuple[int, bytes]:
     return kind
 
 
+def _fault(what: str) -> BadRequest:
+    return BadRequest(f"framing.{what}")
+
+
 class RequestHead:
     """A parsed header section; `passing` are the lines that may reach the upstream, `fields` is ours, by name."""
 
@@ -138,10 +143,10 @@ class RequestHead:
                     fields[lower] = [value]
         self.fields = fields
         self.passing = passing
-        self.content_length = _content_length(fields.get(b"content-length"))
-        self.is_chunked = _is_chunked(fields.get(b"transfer-encoding"))
+        self.content_length = content_length(fields.get(b"content-length"), _fault)
+        self.is_chunked = is_chunked(fields.get(b"transfer-encoding"), _fault)
         if self.is_chunked and self.content_length is not None:
-            raise BadRequest("framing.both")
+            raise _fault("both")
         if b"connection" in fields:
             self._withhold_named(fields[b"connection"])
 
@@ -162,20 +167,3 @@ class RequestHead:
     def all(self, name: bytes) -> list[bytes]:
         """Return every value of the field, in order."""
         return self.fields.get(name, [])
-
-
-def _content_length(values: list[bytes] | None) -> int | None:
-    if values is None:
-        return None
-    value = values[0].strip(b" \t")
-    if len(values) != 1 or not value.isdigit() or len(value) > 18:
-        raise BadRequest("framing.content_length")
-    return int(value)
-
-
-def _is_chunked(values: list[bytes] | None) -> bool:
-    if values is None:
-        return False
-    if len(values) != 1 or values[0].strip(b" \t").lower() != b"chunked":
-        raise BadRequest("framing.transfer_encoding")
-    return True

@@ -92,4 +92,5 @@ class Access:
     def _client(self, scope: Scope) -> str:
         peer = scope["client"][0] if scope.get("client") else "-"
         forwarded_for = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        return client_address(peer, forwarded_for, self._trusted_proxies)
+        forwarded = [value for name, value in scope["headers"] if name == b"forwarded"]
+        return client_address(peer, forwarded_for, self._trusted_proxies, forwarded=forwarded)

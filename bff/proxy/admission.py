@@ -120,7 +120,10 @@ class Admission:
             raise CrossOriginRejected("cross_origin")
         handle = decode_handle(values[0]) if len(values) == 1 else None
         if handle is None:
-            raise NoSession("cookie.malformed")
+            if not self._route.allows_anonymous:
+                raise NoSession("cookie.malformed")
+            self._admit(None)
+            return
         self._handle = handle
         self._key = context.sessions.store_key(handle)
         future = context.sessions.store.read(self._key)
@@ -152,7 +155,8 @@ class Admission:
             session, token = task.result()
             self._admit_session(session, token)
         except Exception as error:  # noqa: BLE001 -- as above
-            self._refuse_session(as_gateway_error(error))
+            # There was a session: whose token cannot be had is refused, never served as nobody.
+            self._refuse(as_gateway_error(error))
 
     def _has_left(self, future: asyncio.Future[Any]) -> bool:
         self._pending = None

@@ -48,6 +48,13 @@ def waits_for_body(cycle: RequestResponseCycle) -> bool:
     return cycle.more_body and not cycle.waiting_for_100_continue and not cycle.flow.read_paused
 
 
+def is_remainder_small(cycle: RequestResponseCycle) -> bool:
+    """Whether what may still come of an answered request is so little that reading it keeps the connection."""
+    fields = dict(cycle.scope["headers"])
+    length = fields.get(b"content-length", b"")
+    return length.isdigit() and int(length) <= HIGH_WATER_LIMIT and b"expect" not in fields
+
+
 def end_body(cycle: RequestResponseCycle) -> None:
     """Tell that the request has ended."""
     cycle.more_body = False

@@ -13,6 +13,7 @@ from typing import Protocol, cast
 import httptools
 
 from bff.errors import UpstreamUnavailable
+from bff.proxy.sockets import notice_dead_peer
 
 _logger = logging.getLogger("bff.proxy")
 _MOST_INTERIM = 8
@@ -97,6 +98,7 @@ class Back(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        notice_dead_peer(self.transport)
 
     def start(self, receiver: AnswerReceiver) -> None:
         """Give the connection to an exchange, whose request the caller writes next."""

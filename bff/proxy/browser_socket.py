@@ -15,6 +15,7 @@ from bff.proxy.client import Client
 from bff.proxy.patience import LINGER, Patience
 from bff.proxy.refusal import refusal
 from bff.proxy.request import Request
+from bff.proxy.sockets import notice_dead_peer
 
 if TYPE_CHECKING:
     from bff.proxy.context import ProxyContext
@@ -50,6 +51,7 @@ class BrowserSocket(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # a transport of a stream is both
         self.browser = Client(self.context, self.client[0] if self.client else "-")
+        notice_dead_peer(self.transport)
 
     def pause_request_body(self) -> None:
         """Read no more of the request until told to."""
@@ -75,12 +77,13 @@ class BrowserSocket(HttpToolsProtocol):
 
     def write_refusal(self, error: GatewayError, request: Request, *, closes: bool) -> int:
         """Answer with an error; return the size of its body."""
-        head, body = refusal(error, request, closes=closes, date=self._date())
+        head, body = refusal(error, request, closes=closes, date=self.date_line)
         self.transport.write(head if request.method == b"HEAD" else head + body)
         return len(body)
 
-    def _date(self) -> bytes:
-        """Return the `Date` line that uvicorn keeps up to date."""
+    @property
+    def date_line(self) -> bytes:
+        """The `Date` line that uvicorn keeps up to date."""
         return b"".join(b"%b: %b\r\n" % field for field in self.server_state.default_headers)
 
     @property
@@ -92,7 +95,7 @@ class BrowserSocket(HttpToolsProtocol):
         """Answer a request that nobody could be asked about, and close."""
         context = self.context
         request_id = context.new_request_id()
-        head, body = refusal(error, None, closes=True, request_id=request_id, date=self._date())
+        head, body = refusal(error, None, closes=True, request_id=request_id, date=self.date_line)
         self.transport.write(head + body)
         context.access_log.write(
             request_id, "-", "-", b"-", error.status, len(body), 0.0, None, self.browser.name, error.code

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class Client:
-    """The peer of a connection, or whom it speaks for if it is a trusted proxy."""
+    """The peer of a connection, or whom it speaks for if it is a trusted proxy; `forwarded_fields` are header lines."""
 
-    __slots__ = ("_context", "_lines", "_peer", "name")
+    __slots__ = ("_context", "_peer", "forwarded_fields", "name")
 
     def __init__(self, context: ProxyContext, peer: str) -> None:
         self._context = context
@@ -24,13 +24,12 @@ class Client:
     def _take(self, name: str) -> None:
         public_url = self._context.public_url
         self.name = name
-        self._lines = forwarded_fields(name, public_host=public_url.host, scheme=public_url.scheme)
+        self.forwarded_fields = forwarded_fields(name, public_host=public_url.host, scheme=public_url.scheme)
 
-    def forwarded_fields(self, head: RequestHead) -> bytes:
-        """Return the header lines that tell an upstream who sent this request."""
+    def identify(self, head: RequestHead) -> None:
+        """Learn from a request's head whom the peer speaks for."""
         trusted = self._context.trusted_proxies
         if trusted:
-            name = client_address(self._peer, head.all(b"x-forwarded-for"), trusted)
+            name = client_address(self._peer, head.all(b"x-forwarded-for"), trusted, forwarded=head.all(b"forwarded"))
             if name != self.name:
                 self._take(name)
-        return self._lines

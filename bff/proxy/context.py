@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from bff.errors import GatewayError
 from bff.http.forwarded import Network
 from bff.http.routes import RouteTable
 from bff.proxy.pool import Origin, Pool
@@ -34,6 +35,14 @@ class Meter(Protocol):
 
     def refused(self, code: str) -> None:
         """Count a call that was refused or broken off, by its error code."""
+        ...
+
+
+class OnRefusal(Protocol):
+    """Told of every call that is refused or broken off."""
+
+    def __call__(self, error: GatewayError, request_id: str, route: str) -> None:
+        """Note why."""
         ...
 
 
@@ -149,6 +158,7 @@ class ProxyContext:
         sessions: SessionReader,
         tokens: TokenSource,
         access_log: AccessLog,
+        on_refusal: OnRefusal,
         public_url: PublicUrl,
         session_cookie: str,
         trusted_proxies: Sequence[Network],
@@ -160,6 +170,7 @@ class ProxyContext:
         self.sessions = sessions
         self.tokens = tokens
         self.access_log = access_log
+        self.on_refusal = on_refusal
         self.public_url = public_url
         self.public_origin = public_url.origin.encode("ascii")
         self.session_cookie = session_cookie.encode("ascii")

@@ -14,9 +14,10 @@ once if an idle connection turns out to be dead before a byte of the answer.
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from bff.errors import BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnavailable, as_gateway_error
+from bff.errors import BadRequest, BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnavailable, as_gateway_error
 from bff.http.answer_head import AnswerHead
 from bff.http.upstream_head import upstream_head
 from bff.proxy.admission import Admission
@@ -85,7 +86,7 @@ class Exchange:
             target,
             head,
             host_line=route.host_line,
-            forwarded=self._front.browser.forwarded_fields(head),
+            forwarded=self._front.browser.forwarded_fields,
             request_id=request.request_id,
             access_token=None if token is None else token.value,
             upgrades=request.is_websocket,
@@ -120,7 +121,7 @@ class Exchange:
     def _write_request(self, back: Back) -> None:
         self.state = State.WAITING
         self._back = back
-        self._sent_at = self._front.loop.time()
+        self._sent_at = monotonic()
         back.start(self)
         if self._front.is_write_paused:
             back.transport.pause_reading()
@@ -174,7 +175,7 @@ class Exchange:
         )
         self.state = State.ANSWERING
         self._status = status
-        self._answered_at = self._front.loop.time()
+        self._answered_at = monotonic()
         is_length_unknown = head.has_body and head.content_length is None
         self._chunks_answer = is_length_unknown and request.is_http_11
         # HTTP/1.0 knows an unknown length only as the end of the connection. And where the upstream answers before it
@@ -182,7 +183,12 @@ class Exchange:
         if (is_length_unknown and not request.is_http_11) or not self.body.is_complete:
             self.closes_front = True
         self._out.append(
-            head.framed(chunks=self._chunks_answer, closes=self.closes_front, request_id=request.request_id)
+            head.framed(
+                chunks=self._chunks_answer,
+                closes=self.closes_front,
+                request_id=request.request_id,
+                date=self._front.date_line,
+            )
         )
         return head.ends_with_connection
 
@@ -244,7 +250,8 @@ class Exchange:
             self._moved_at = now
         self._backlog = backlog
         if self.state < State.ANSWERING and now > self._deadline:
-            self.refused(UpstreamTimeout("upstream.timeout"))
+            waits_for_browser = self._back is not None and self._front.waits_for_browser(self)
+            self.refused(BadRequest("browser.stalled") if waits_for_browser else UpstreamTimeout("upstream.timeout"))
         elif now - self._moved_at > _STALL_LIMIT and self._front.waits_for_browser(self):
             self.abort("browser_stalled")
 
@@ -263,7 +270,7 @@ class Exchange:
         """Answer the request ourselves; what was begun with the upstream is broken off."""
         if self.state is State.ENDED:
             return
-        report_refusal(self._route, self._request, error)
+        report_refusal(self._context, self._route, self._request, error)
         if self.state is State.ANSWERING:
             self.abort(error.code)
             return
@@ -293,7 +300,7 @@ class Exchange:
             client=self._front.browser.name,
             status=self._status,
             sent=self._sent,
-            ended_at=self._front.loop.time(),
+            ended_at=monotonic(),
             upstream_seconds=self._answered_at - self._sent_at if self._answered_at else None,
             code=code,
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -22,11 +22,12 @@ from uvicorn.server import ServerState
 from bff.errors import BadRequest, GatewayError, HeadersTooLarge
 from bff.http.request_head import RequestHead
 from bff.http.websocket import is_handshake
-from bff.proxy.asgi_cycle import add_body, end_body, waits_for_body
+from bff.proxy.asgi_cycle import add_body, end_body, is_remainder_small, waits_for_body
 from bff.proxy.browser_socket import BrowserSocket
 from bff.proxy.exchange import Exchange
 from bff.proxy.incoming import HEAD_LIMIT, Incoming, check_host, judge
 from bff.proxy.patience import HEAD_DEADLINE, KEEP_ALIVE
+from bff.proxy.pipeline import Pipeline
 from bff.proxy.request import Request
 from bff.proxy.tunnel import Tunnel
 
@@ -49,7 +50,7 @@ class Front(BrowserSocket):
     ) -> None:
         super().__init__(context, config, server_state, app_state, _loop)
         self._exchange: Exchange | None = None
-        self._waiting: deque[Incoming] = deque()
+        self._waiting = Pipeline()
         self._in_head = self._in_body = False
         self._section_size = 0
         self._begins_with_read = True
@@ -74,6 +75,14 @@ class Front(BrowserSocket):
             return
         if self._is_deaf:
             return
+        if self._waiting:
+            # Not paused: a browser that leaves must be noticed, whatever it has asked for.
+            if not self._waiting.hold(data):
+                self.flow.pause_reading()
+            return
+        self._read(data)
+
+    def _read(self, data: bytes) -> None:
         self._section_size += len(data)
         try:
             self.parser.feed_data(data)
@@ -125,7 +134,7 @@ class Front(BrowserSocket):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_head:  # a trailer section is read and dropped
-            self.headers.append((name, value))
+            self.headers.append((name, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         parser = self.parser
@@ -146,8 +155,7 @@ class Front(BrowserSocket):
             read_size=self._section_size if self._begins_with_read else None,
         )
         if self._is_busy or self._waiting:
-            self.flow.pause_reading()
-            self._waiting.append(incoming)
+            self._waiting.add(incoming)
         else:
             self._dispatch(incoming)
 
@@ -156,7 +164,7 @@ class Front(BrowserSocket):
         if self._is_deaf:
             return
         if self._waiting:
-            self._waiting[-1].body.append(body)
+            self._waiting.last.body.append(body)
         else:
             self._take_body(body)
 
@@ -166,7 +174,7 @@ class Front(BrowserSocket):
         if self._is_deaf:
             return
         if self._waiting:
-            self._waiting[-1].is_complete = True
+            self._waiting.last.is_complete = True
         else:
             self._end_request()
 
@@ -180,6 +188,7 @@ class Front(BrowserSocket):
         try:
             path, query = judge(incoming)
             head = RequestHead(incoming.fields)
+            self.browser.identify(head)
             check_host(head.all(b"host"), path, public_hostname)
             route = self.context.routes.match(path)
             if route is None:
@@ -196,10 +205,10 @@ class Front(BrowserSocket):
             is_http_11=incoming.version == "1.1",
             keep_alive=incoming.keep_alive and not self._closes,
             request_id=request_id,
-            started_at=self.loop.time(),
+            started_at=monotonic(),
             is_websocket=route.websocket and incoming.is_upgrade and is_handshake(head),
         )
-        kind = Tunnel if request.is_websocket and not self._waiting else Exchange
+        kind = Tunnel if request.is_websocket else Exchange
         self._exchange = exchange = kind(self.context, self, route, request)
         exchange.begin()
 
@@ -243,7 +252,7 @@ class Front(BrowserSocket):
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
         if not self.transport.is_closing():
-            if self.cycle.more_body:
+            if self.cycle.more_body and not is_remainder_small(self.cycle):
                 self._close_gently(is_request_complete=False)
             else:
                 self._go_on()
@@ -260,14 +269,17 @@ class Front(BrowserSocket):
     def _serve_waiting(self) -> None:
         if not self._waiting or self.transport.is_closing() or self._is_lingering:
             return
-        incoming = self._waiting.popleft()
-        if not self._waiting:
-            self.flow.resume_reading()
+        incoming = self._waiting.next()
         self._dispatch(incoming)
         for body in incoming.body:
             self._take_body(body)
         if incoming.is_complete:
             self._end_request()
+        if not self._waiting:
+            self.flow.resume_reading()
+            rest = self._waiting.unread()
+            if rest and not self._is_deaf:
+                self._read(rest)
 
     def sweep(self, now: float) -> None:
         """Close a connection whose head or body is late, that has been idle too long, or that does not read."""

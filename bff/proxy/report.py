@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bff.logs import event
-
 if TYPE_CHECKING:
     from bff.errors import GatewayError
     from bff.proxy.context import ProxiedRoute, ProxyContext
@@ -44,14 +42,7 @@ def report(
     )
 
 
-def report_refusal(route: ProxiedRoute, request: Request, error: GatewayError) -> None:
+def report_refusal(context: ProxyContext, route: ProxiedRoute, request: Request, error: GatewayError) -> None:
     """Count a call that was refused or broken off, and log why; the access line has the rest."""
     route.meter.refused(error.code)
-    event(
-        error.log_level,
-        "request.refused",
-        request_id=request.request_id,
-        route=route.prefix,
-        code=error.code,
-        reason=error.reason,
-    )
+    context.on_refusal(error, request.request_id, route.prefix)

@@ -8,6 +8,7 @@ What the browser sends behind its handshake waits until the upstream has agreed.
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from bff.errors import GatewayError
@@ -42,7 +43,7 @@ class Tunnel(Exchange):
             return
         self.state = State.ANSWERING
         self._status = 101
-        self._answered_at = front.loop.time()
+        self._answered_at = monotonic()
         self.is_open = True
         front.transport.write(head)
         front.open_tunnel(self)

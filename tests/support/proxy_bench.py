@@ -10,6 +10,7 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.server import ServerState
 
+from bff.errors import GatewayError
 from bff.proxy.back import Back
 from bff.proxy.context import ProxiedRoute, ProxyContext
 from bff.proxy.front import Front
@@ -142,6 +143,11 @@ class ProxyBench:
     tokens: FakeTokens = field(default_factory=FakeTokens)
     pool: FakePool = field(default_factory=FakePool)
     log: AccessLines = field(default_factory=AccessLines)
+    refusals: list[str] = field(default_factory=list)
+
+    def note_refusal(self, error: GatewayError, request_id: str, route: str) -> None:
+        """Be told why a call was refused."""
+        self.refusals.append(error.reason)
 
     def __post_init__(self) -> None:
         self.context = ProxyContext(
@@ -149,6 +155,7 @@ class ProxyBench:
             sessions=self.sessions,
             tokens=self.tokens,
             access_log=self.log,
+            on_refusal=self.note_refusal,
             public_url=parse_public_url("https://app.example"),
             session_cookie=COOKIE,
             trusted_proxies=self.trusted_proxies,

@@ -257,6 +257,7 @@ async def running_proxy(
             sessions=sessions,
             tokens=RecordedTokens(),
             access_log=log,
+            on_refusal=lambda error, request_id, route: None,
             public_url=parse_public_url(f"http://localhost:{port}"),
             session_cookie=COOKIE,
             trusted_proxies=(),

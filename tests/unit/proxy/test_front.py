@@ -74,12 +74,41 @@ async def test_a_waiting_request_whose_body_is_still_on_its_way_gets_all_of_it()
     browser = bench.browser()
     pipelined = request(b"GET", b"/open/1") + request(b"POST", b"/open/2", b"", b"hello")
     upstream = await bench.asked(browser, pipelined[:-3])
+    browser.receive(pipelined[-3:-1])
+    upstream.take_written()
+    await answered(upstream)
+    browser.receive(pipelined[-1:])
+    await turns()
+    assert upstream.take_written().endswith(b"\r\n\r\nhello")
+
+
+async def test_a_browser_that_leaves_while_a_request_of_its_waits_is_noticed() -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    await bench.asked(browser, request(b"GET", b"/open/1") + request(b"GET", b"/open/2"))
+    assert browser.is_reading()
+    browser.lose()
+    await turns()
+    assert not bench.context.exchanges
+    assert not bench.context.fronts
+
+
+async def test_only_so_much_is_held_behind_a_waiting_request() -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    head = b"POST /open/2 HTTP/1.1\r\nHost: app.example\r\nContent-Length: 200000\r\n\r\n"
+    upstream = await bench.asked(browser, request(b"GET", b"/open/1") + head)
+    browser.receive(b"x" * 40_000)
+    assert browser.is_reading()
+    browser.receive(b"x" * 40_000)
     assert not browser.is_reading()
     upstream.take_written()
     await answered(upstream)
-    browser.receive(pipelined[-3:])
     await turns()
-    assert upstream.take_written().endswith(b"\r\n\r\nhello")
+    assert browser.is_reading()
+    browser.receive(b"x" * 120_000)
+    await turns()
+    assert upstream.take_written().endswith(b"x" * 1000)
 
 
 async def test_what_arrives_between_two_pipelined_requests_is_served_after_both() -> None:
@@ -581,10 +610,20 @@ async def _answers_early(_scope: Any, _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def test_an_endpoint_that_answers_before_the_body_ends_the_connection() -> None:
+async def test_an_endpoint_that_answers_before_a_small_body_keeps_the_connection() -> None:
     bench = ProxyBench(application=_answers_early)
     browser = bench.browser()
     browser.receive(request(b"POST", b"/bff/x", b"Content-Length: 200\r\n"))
+    await turns()
+    assert statuses(browser.take_written()) == [403]
+    assert not browser.wrote_eof
+    await bench.asked(browser, b"x" * 200 + request(b"GET", b"/open/x"))
+
+
+async def test_an_endpoint_that_answers_before_a_large_body_ends_the_connection() -> None:
+    bench = ProxyBench(application=_answers_early)
+    browser = bench.browser()
+    browser.receive(request(b"POST", b"/bff/x", b"Content-Length: 200000\r\n"))
     await turns()
     assert statuses(browser.take_written()) == [403]
     assert browser.wrote_eof
