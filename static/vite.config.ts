@@ -6,7 +6,7 @@ export default defineConfig({
   // Reached through the gateway (BFF_SPA_DEV_SERVER), so that the cookies are real and there is one origin.
   server: { host: "127.0.0.1", port: 5173, strictPort: true },
   build: {
-    target: ["chrome123", "edge123", "firefox120", "safari17.5"],
+    target: ["chrome123", "edge123", "firefox126", "safari17.5"],
     modulePreload: { polyfill: false },
     // Everything is a file of its own: the Content-Security-Policy allows nothing inline.
     assetsInlineLimit: 0,

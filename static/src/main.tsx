@@ -1,8 +1,10 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
+import { forgetLogout } from "./place";
 import "./app.css";
 
+forgetLogout();
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <App />

@@ -20,6 +20,18 @@ export function showTarget(): void {
   target?.focus({ preventScroll: true });
 }
 
+/**
+ * Take out of the address what the provider has put into it after a logout: the gateway's `state` comes back (OpenID
+ * Connect RP-Initiated Logout 1.0, section 3) and means nothing here.
+ */
+export function forgetLogout(): void {
+  const url = new URL(location.href);
+  if (/^[0-9a-f]{32}$/.test(url.searchParams.get("state") ?? "")) {
+    url.searchParams.delete("state");
+    history.replaceState(null, "", url);
+  }
+}
+
 function subscribe(onChange: () => void): () => void {
   window.addEventListener("popstate", onChange);
   window.addEventListener("hashchange", onChange);

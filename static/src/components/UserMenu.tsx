@@ -2,7 +2,7 @@ import { Avatar } from "./Avatar";
 import type { SignedIn } from "./Header";
 import { ChevronIcon } from "./icons";
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
 
 /** Who is signed in and until when; a popover, so that the browser sees to focus, Escape and clicks elsewhere. */
 export function UserMenu({ session, onSignOut }: { session: SignedIn; onSignOut: () => void }) {

@@ -35,12 +35,13 @@ export function TimesheetRow({ sheet, onApprove, onDelete }: Props) {
         <p className="quiet">
           {sheet.owner_name}
           {sheet.note && <> · {sheet.note}</>}
+          {sheet.approved_by && <> · approved by {sheet.approved_by}</>}
         </p>
       </div>
       <p className="row-hours">{hours(sheet.hours)}</p>
       <p className={`pill ${sheet.status}`}>
         {sheet.status === "approved" ? <CheckIcon /> : <ClockIcon />}
-        {sheet.approved_by === null ? "Waiting" : `Approved by ${sheet.approved_by}`}
+        {sheet.status === "approved" ? "Approved" : "Waiting"}
       </p>
       <div className="row-actions">
         {onApprove && (

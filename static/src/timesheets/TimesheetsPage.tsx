@@ -52,6 +52,7 @@ export function TimesheetsPage({ session }: { session: SignedIn }) {
   }
 
   async function add(wish: NewTimesheet) {
+    setDone("");
     await addTimesheet(wish);
     setAdding(false);
     setProblem(null);
