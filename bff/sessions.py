@@ -18,6 +18,7 @@ from typing import Final, Protocol
 import msgspec
 
 from bff.errors import SessionEnded, SessionExpired, StoreUnavailable
+from bff.session.cookies import HANDLE_LENGTH
 from bff.session.record import SessionRecord
 from bff.session.sealing import SealBroken, Sealer, hash_parts
 from bff.session.store import END_REASONS, EndReason, SessionStore, StoredSession, Tombstone
@@ -32,7 +33,6 @@ STATE_CLAIM_LIFETIME: Final = 900.0
 """Seconds a used `state` is remembered: longer than a login may take, clock differences included."""
 
 TOUCH_INTERVAL: Final = 60.0
-HANDLE_LENGTH: Final = 32
 
 _ENDED: Final[dict[str, str]] = {reason: f"session.ended.{reason}" for reason in END_REASONS}
 
@@ -90,10 +90,6 @@ class Sessions:
         self.store_key = sealer.store_key
 
     # --- finding one: no await, nothing allocated but the session itself ---
-
-    def read(self, handle: bytes) -> asyncio.Future[StoredSession | Tombstone | None]:
-        """Return a future of what the store has for the handle; it may raise `StoreUnavailable`."""
-        return self.store.read(self.store_key(handle))
 
     def opened(self, handle: bytes, key: str, found: StoredSession | Tombstone | None, now: float) -> Session:
         """Return the session in what was read; raises `SessionEnded`, or `SessionExpired` if there is none left."""

@@ -18,9 +18,9 @@ from bff.oauth.authorization_response import (
 )
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.transaction import Transaction, decode_transaction, encode_transaction, new_transaction
+from bff.settings.openid import is_protected
 
 __all__ = [
-    "PROTECTED_PARAMETERS",
     "ProviderRefusal",
     "Transaction",
     "ValidatedCode",
@@ -35,15 +35,6 @@ __all__ = [
 ]
 
 _SHOWN: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,1024}")
-
-# What only the gateway says: a link to the login endpoint can neither override nor repeat it.
-PROTECTED_PARAMETERS = frozenset(
-    {
-        "audience", "claims", "client_assertion", "client_assertion_type", "client_id", "client_secret",
-        "code_challenge", "code_challenge_method", "dpop_jkt", "nonce", "redirect_uri", "registration", "request",
-        "request_uri", "resource", "response_mode", "response_type", "scope", "state",
-    }
-)  # fmt: skip
 
 
 def parse_max_age(value: str) -> int:
@@ -87,7 +78,7 @@ def authorization_request(
     }
     parameters |= {name: value for name, value in asked.items() if value is not None}
     for name, value in (extra or {}).items():
-        if name in PROTECTED_PARAMETERS or not _SHOWN.fullmatch(value):
+        if is_protected(name) or not _SHOWN.fullmatch(value):
             raise BadRequest("login.parameter")
         if name in ("max_age", "acr_values"):
             if name not in parameters:

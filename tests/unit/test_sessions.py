@@ -116,8 +116,8 @@ async def test_a_handle_that_was_never_given_out_is_no_session(bench: Bench) -> 
 
 async def test_reading_and_opening_by_hand_is_the_same_as_resuming(bench: Bench) -> None:
     started = await bench.start()
-    found = await bench.sessions.read(started.handle)
     key = bench.sessions.store_key(started.handle)
+    found = await bench.store.read(key)
     assert key == started.key
     assert bench.sessions.opened(started.handle, key, found, bench.clock()) == started
 
@@ -369,7 +369,7 @@ async def test_a_session_under_a_key_that_was_removed_has_expired_and_is_reporte
 
 async def test_swapped_records_open_for_nobody(bench: Bench) -> None:
     ann, bob = await bench.start(), await bench.start(subject="bob")
-    found_ann, found_bob = await bench.sessions.read(ann.handle), await bench.sessions.read(bob.handle)
+    found_ann, found_bob = await bench.store.read(ann.key), await bench.store.read(bob.key)
     for session, found in ((ann, found_bob), (bob, found_ann)):
         with pytest.raises(SessionExpired) as expired:
             bench.sessions.opened(session.handle, session.key, found, bench.clock())

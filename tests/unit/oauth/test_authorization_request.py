@@ -9,7 +9,6 @@ import pytest
 
 from bff.errors import BadRequest
 from bff.oauth.authorization import (
-    PROTECTED_PARAMETERS,
     Transaction,
     authorization_request,
     authorization_url,
@@ -19,6 +18,7 @@ from bff.oauth.authorization import (
     parse_max_age,
 )
 from bff.oauth.return_to import parse_return_to
+from bff.settings.openid import PROTECTED_PARAMETERS
 from tests.support.signed_tokens import ISSUER, NOW
 from tests.unit.oauth.provider_documents import metadata
 
@@ -114,7 +114,7 @@ def test_what_is_asked_for_is_sent() -> None:
     assert (request["login_hint"], request["ui_locales"], request["prompt"]) == ("ada@example", "de en", "login")
 
 
-@pytest.mark.parametrize("name", sorted(PROTECTED_PARAMETERS))
+@pytest.mark.parametrize("name", sorted({*PROTECTED_PARAMETERS, "STATE", "code_challenge_x"}))
 def test_a_login_link_cannot_say_what_only_the_gateway_says(name: str) -> None:
     with pytest.raises(BadRequest) as caught:
         _request(_transaction(), extra={name: "x"})

@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from bff.settings.fault import Unacceptable
-from bff.settings.openid import PROTECTED_PARAMETERS, is_protected
+from bff.settings.openid import PROTECTED_PARAMETERS
 from bff.settings.values import duration, size
 from tests.unit.settings.environments import fault, loaded
 
@@ -79,12 +79,6 @@ def test_no_login_parameters_at_all_is_a_choice() -> None:
 @pytest.mark.parametrize("name", sorted({*PROTECTED_PARAMETERS, "STATE", "code_challenge_x"}))
 def test_a_parameter_that_the_protocol_relies_on_cannot_be_a_login_parameter(name: str) -> None:
     assert f"must not contain {name}" in fault(BFF_LOGIN_PARAMS=f"login_hint {name}")
-
-
-def test_all_that_the_authorization_request_protects_is_refused_at_the_start() -> None:
-    from bff.oauth.authorization import PROTECTED_PARAMETERS as REFUSED_AT_LOGIN
-
-    assert all(is_protected(name) for name in REFUSED_AT_LOGIN)
 
 
 @pytest.mark.parametrize("text", ["a=b", "a&b", "é", "a b a", "x" * 65])
