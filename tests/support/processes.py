@@ -244,14 +244,16 @@ def start_gateway(
     *,
     public_url: str | None = None,
     ready_path: str | None = "/readyz",
+    port: int | None = None,
     **variables: str | None,
 ) -> Iterator[GatewayServer]:
     """`bff serve` in front of `upstream_url`, registered as a client at the provider.
 
     Gateways of one fleet share `redis_url`, and with `public_url` the origin of one of them. `variables` are further
-    settings (`BFF_SESSION_IDLE="2s"`), None to leave one out. `ready_path=None` does not wait for readiness.
+    settings (`BFF_SESSION_IDLE="2s"`), None to leave one out. `ready_path=None` does not wait for readiness. `port` is
+    one that was reserved before.
     """
-    port = reserve_port()
+    port = port or reserve_port()
     url = f"http://127.0.0.1:{port}"
     public_url = public_url or url
     settings: dict[str, str | None] = {

@@ -1,0 +1,275 @@
+"""The gateway against Keycloak with the realm of `deploy/keycloak`: the provider guide, run for real."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import pytest
+
+from bff.demo.check import Visitor
+from tests.support.keycloak import DEPLOYMENT, KeycloakServer, start_keycloak
+from tests.support.processes import GatewayServer, reserve_port, start_gateway, start_timesheets, start_valkey
+from tests.support.provider_guides import read_environment
+
+# The first test waits for a download and for a Java server to start.
+pytestmark = pytest.mark.timeout(900)
+
+SHORT = 3
+"""Seconds that a short-lived access token lives."""
+
+GUIDE = read_environment(DEPLOYMENT / "gateway.env")
+# Where things are differs from run to run; all else is as the guide says.
+PLACES = {"BFF_PUBLIC_URL", "BFF_ISSUER", "BFF_CLIENT_SECRET", "BFF_UPSTREAM_URL"}
+
+Browser = Callable[[], Visitor]
+
+
+@dataclass
+class Stack:
+    keycloak: KeycloakServer
+    gateway: GatewayServer
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    port = reserve_port()
+    with ExitStack() as started:
+        keycloak = started.enter_context(start_keycloak(f"http://127.0.0.1:{port}"))
+        valkey = started.enter_context(start_valkey())
+        timesheets = started.enter_context(start_timesheets(keycloak))
+        guide = {name: value for name, value in GUIDE.items() if name not in PLACES}
+        gateway = started.enter_context(
+            start_gateway(keycloak, timesheets.url, valkey.url, port=port, **{"BFF_RESOURCE": None, **guide})
+        )
+        yield Stack(keycloak, gateway)
+
+
+@pytest.fixture
+def keycloak(stack: Stack) -> KeycloakServer:
+    stack.keycloak.set_access_token_lifetime(60)
+    stack.keycloak.clear_events()
+    return stack.keycloak
+
+
+@pytest.fixture
+def browser(stack: Stack, keycloak: KeycloakServer) -> Iterator[Browser]:
+    """Opens a new browser at the gateway."""
+    with ExitStack() as opened:
+
+        def open_browser() -> Visitor:
+            visitor = Visitor(stack.gateway.public_url)
+            # As browsers do, it takes this machine for a secure place: Keycloak's cookies are `Secure`.
+            visitor._client.cookies.jar.set_policy(DefaultCookiePolicy(secure_protocols=("http", "https")))
+            opened.callback(visitor.close)
+            return visitor
+
+        yield open_browser
+
+
+def log_in(visitor: Visitor, username: str) -> None:
+    form = visitor.navigate("/bff/login?return_to=/")
+    assert 'id="kc-form-login"' in form.text
+    landed = visitor.submit(form, username=username, password=f"{username}-demo")
+    assert (landed.status_code, landed.url.path) == (200, "/"), landed.text
+    assert session(visitor)["authenticated"] is True
+
+
+def session(visitor: Visitor) -> dict[str, Any]:
+    answer = visitor.call("GET", "/bff/session")
+    assert answer.status_code == 200
+    shown: dict[str, Any] = answer.json()
+    return shown
+
+
+def refusal(visitor: Visitor) -> tuple[int, str | None]:
+    """Return the status of a call to the API, and the gateway's code if the gateway refused it."""
+    answer = visitor.call("GET", "/api/whoami")
+    return answer.status_code, answer.json().get("code")
+
+
+def eventually(fact: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not fact():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def test_a_login_through_keycloaks_form_gives_a_session_and_tokens_that_the_api_accepts(
+    stack: Stack, browser: Browser
+) -> None:
+    visitor = browser()
+    log_in(visitor, "alice")
+    claims = session(visitor)["claims"]
+    assert claims == {
+        "sub": stack.keycloak.user("alice")["id"],
+        "name": "Alice Archer",
+        "given_name": "Alice",
+        "family_name": "Archer",
+        "preferred_username": "alice",
+        "email": "alice@example.com",
+        "email_verified": True,
+    }
+    caller = visitor.call("GET", "/api/whoami").json()
+    assert (caller["sub"], caller["azp"], caller["roles"]) == (claims["sub"], "bff", ["manager"])
+    assert len(visitor.call("GET", "/api/timesheets").json()["timesheets"]) == 5
+
+
+def test_whoever_mistypes_the_password_stays_at_keycloak_until_it_is_right(browser: Browser) -> None:
+    visitor = browser()
+    form = visitor.navigate("/bff/login")
+    again = visitor.submit(form, username="bob", password="wrong")
+    assert "Invalid username or password" in again.text
+    assert session(visitor)["authenticated"] is False
+    visitor.submit(again, username="bob", password="bob-demo")
+    assert session(visitor)["claims"]["name"] == "Bob Baker"
+
+
+def test_scopes_are_granted_by_role(browser: Browser) -> None:
+    employee, guest = browser(), browser()
+    log_in(employee, "bob")
+    log_in(guest, "dave")
+    wish = {"day": "2026-01-05", "project": "Demonstration", "hours": 1.5}
+    added = employee.call("POST", "/api/timesheets", wish)
+    assert added.status_code == 201, added.text
+    deletion = employee.call("DELETE", f"/api/timesheets/{added.json()['id']}")
+    assert (deletion.status_code, deletion.json()["code"]) == (403, "insufficient_scope")
+    reading = guest.call("GET", "/api/timesheets")
+    assert (reading.status_code, reading.json()["code"]) == (403, "insufficient_scope")
+
+
+def test_keycloak_refuses_a_login_of_this_client_without_pkce(stack: Stack) -> None:
+    parameters = {
+        "client_id": stack.keycloak.client_id,
+        "redirect_uri": f"{stack.gateway.public_url}/bff/callback",
+        "response_type": "code",
+        "scope": "openid",
+        "state": "somebody-else's",
+    }
+    with httpx2.Client(trust_env=False) as attacker:
+        url = f"{stack.keycloak.issuer}/protocol/openid-connect/auth"
+        answer = attacker.get(url, params=parameters)
+    error = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert (error["error"], error["error_description"]) == (
+        ["invalid_request"],
+        ["Missing parameter: code_challenge_method"],
+    )
+
+
+def test_each_refresh_uses_the_refresh_token_of_the_one_before(browser: Browser, keycloak: KeycloakServer) -> None:
+    visitor = browser()
+    log_in(visitor, "alice")
+    issued = [visitor.call("GET", "/api/whoami").json()["jti"]]
+    for _ in range(3):
+        assert visitor.call("POST", "/bff/session/refresh").json()["authenticated"] is True
+        issued.append(visitor.call("GET", "/api/whoami").json()["jti"])
+    assert len(set(issued)) == 4
+    refreshes = [event["details"] for event in keycloak.events() if event["type"] == "REFRESH_TOKEN"]
+    used = [details["refresh_token_id"] for details in refreshes]
+    assert len(set(used)) == 3
+    assert used[1:] == [details["updated_refresh_token_id"] for details in refreshes][:-1]
+
+
+def test_calls_at_the_same_time_refresh_once_when_the_access_token_has_expired(
+    stack: Stack, browser: Browser, keycloak: KeycloakServer
+) -> None:
+    keycloak.set_access_token_lifetime(SHORT)
+    visitor = browser()
+    log_in(visitor, "alice")
+    keycloak.set_access_token_lifetime(60)
+    time.sleep(SHORT)
+    keycloak.clear_events()
+    cookies = dict(visitor._client.cookies)
+
+    def call(number: int) -> int:
+        with httpx2.Client(trust_env=False, cookies=cookies, timeout=30.0) as tab:
+            url = f"{stack.gateway.url}/api/timesheets?tab={number}"
+            return tab.get(url, headers={"Sec-Fetch-Site": "same-origin"}).status_code
+
+    with ThreadPoolExecutor(20) as tabs:
+        assert set(tabs.map(call, range(20))) == {200}
+    assert keycloak.kinds() == ["REFRESH_TOKEN"]
+
+
+def test_a_logout_here_ends_the_session_at_keycloak_without_asking_and_comes_back(
+    stack: Stack, browser: Browser, keycloak: KeycloakServer
+) -> None:
+    visitor = browser()
+    log_in(visitor, "alice")
+    url = visitor.call("POST", "/bff/logout").json()["logout_url"]
+    assert refusal(visitor)[0] == 401
+    eventually(lambda: "REVOKE_GRANT" in keycloak.kinds())
+    assert url.startswith(f"{keycloak.issuer}/protocol/openid-connect/logout?id_token_hint=")
+    landed = visitor.navigate(url)
+    assert str(landed.url).partition("?")[0] == f"{stack.gateway.public_url}/"
+    assert session(visitor)["authenticated"] is False
+    # Keycloak does not know them any more either.
+    assert 'id="kc-form-login"' in visitor.navigate("/bff/login").text
+
+
+def test_a_logout_at_keycloak_ends_the_session_in_that_browser_alone(
+    browser: Browser, keycloak: KeycloakServer
+) -> None:
+    visitor, elsewhere = browser(), browser()
+    log_in(visitor, "alice")
+    log_in(elsewhere, "alice")
+    question = visitor.navigate(f"{keycloak.issuer}/protocol/openid-connect/logout")
+    assert "Do you want to log out?" in question.text
+    assert "You are logged out" in visitor.submit(question).text
+    assert refusal(visitor) == (401, "session_ended")
+    assert session(visitor)["authenticated"] is False
+    assert refusal(elsewhere) == (200, None)
+
+
+def test_an_administrator_ends_all_sessions_of_a_user_and_nobody_elses(
+    browser: Browser, keycloak: KeycloakServer
+) -> None:
+    first, second, other = browser(), browser(), browser()
+    log_in(first, "carol")
+    log_in(second, "carol")
+    log_in(other, "bob")
+    keycloak.end_sessions("carol")
+    # Of several sessions Keycloak names one in a logout token; the others are refused when they are next refreshed.
+    eventually(lambda: (401, "session_ended") in (refusal(first), refusal(second)))
+    for visitor in (first, second):
+        assert visitor.call("POST", "/bff/session/refresh").json()["authenticated"] is False
+        assert refusal(visitor) == (401, "session_ended")
+    assert refusal(other) == (200, None)
+
+
+def test_an_administrator_ends_one_session(browser: Browser, keycloak: KeycloakServer) -> None:
+    first, second = browser(), browser()
+    log_in(first, "carol")
+    log_in(second, "carol")
+    keycloak.end_session(first.call("GET", "/api/whoami").json()["sid"])
+    eventually(lambda: refusal(first) == (401, "session_ended"))
+    assert refusal(second) == (200, None)
+
+
+def test_an_account_that_is_disabled_loses_its_session_when_its_tokens_are_next_refreshed(
+    browser: Browser, keycloak: KeycloakServer
+) -> None:
+    visitor = browser()
+    log_in(visitor, "dave")
+    keycloak.enable("dave", enabled=False)
+    try:
+        assert visitor.call("POST", "/bff/session/refresh").json()["authenticated"] is False
+        assert refusal(visitor) == (401, "session_ended")
+        assert keycloak.kinds()[-1] == "REFRESH_TOKEN_ERROR"
+    finally:
+        keycloak.enable("dave", enabled=True)
+
+
+def test_no_log_shows_a_token(stack: Stack) -> None:
+    output = stack.gateway.output()
+    assert output
+    # How every signed token begins.
+    assert "eyJ" not in output
+    assert stack.keycloak.client_secret not in output
