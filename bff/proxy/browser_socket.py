@@ -19,6 +19,7 @@ from bff.proxy.sockets import notice_dead_peer
 
 if TYPE_CHECKING:
     from bff.proxy.context import ProxyContext
+    from bff.proxy.exchange import Exchange
     from bff.proxy.incoming import Incoming
     from bff.proxy.tunnel import Tunnel
 
@@ -45,6 +46,7 @@ class BrowserSocket(HttpToolsProtocol):
         self._closes = False
         self._is_deaf = False
         self._is_lingering = False
+        self._exchange: Exchange | None = None
         self._tunnel: Tunnel | None = None
         self._after_head = b""
 
@@ -52,6 +54,18 @@ class BrowserSocket(HttpToolsProtocol):
         super().connection_made(transport)  # type: ignore[arg-type]  # a transport of a stream is both
         self.browser = Client(self.context, self.client[0] if self.client else "-")
         notice_dead_peer(self.transport)
+
+    def pause_writing(self) -> None:
+        self.is_write_paused = True
+        super().pause_writing()
+        if self._exchange is not None:
+            self._exchange.pause_answer()
+
+    def resume_writing(self) -> None:
+        self.is_write_paused = False
+        super().resume_writing()
+        if self._exchange is not None:
+            self._exchange.resume_answer()
 
     def pause_request_body(self) -> None:
         """Read no more of the request until told to."""
@@ -85,11 +99,6 @@ class BrowserSocket(HttpToolsProtocol):
     def date_line(self) -> bytes:
         """The `Date` line that uvicorn keeps up to date."""
         return b"".join(b"%b: %b\r\n" % field for field in self.server_state.default_headers)
-
-    @property
-    def write_backlog(self) -> int:
-        """How many bytes wait for the browser to read."""
-        return self.transport.get_write_buffer_size() if self.is_write_paused else 0
 
     def _refuse_connection(self, error: GatewayError) -> None:
         """Answer a request that nobody could be asked about, and close."""

@@ -21,7 +21,8 @@ from bff.errors import BadRequest, BodyTooLarge, GatewayError, UpstreamTimeout, 
 from bff.http.answer_head import AnswerHead
 from bff.http.upstream_head import upstream_head
 from bff.proxy.admission import Admission
-from bff.proxy.report import report, report_refusal
+from bff.proxy.patience import STALL_LIMIT, Patience
+from bff.proxy.report import Report, report_refusal
 from bff.proxy.request_body import RequestBody
 from bff.proxy.state import State
 
@@ -33,16 +34,15 @@ if TYPE_CHECKING:
     from bff.session.record import AccessToken
 
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
-_STALL_LIMIT = 60.0
 
 
 class Exchange:
     """A call in progress; the front tells it of the request, the back of the answer."""
 
     __slots__ = (
-        "_admission", "_answered_at", "_back", "_backlog", "_chunks_answer", "_connecting", "_context",
-        "_deadline", "_front", "_moved_at", "_out", "_request", "_request_head", "_route", "_sent", "_sent_at",
-        "_status", "_was_retried", "body", "closes_front", "state", "to_head_request",
+        "_admission", "_back", "_chunks_answer", "_connecting", "_context", "_deadline", "_front", "_out",
+        "_patience", "_report", "_request", "_request_head", "_route", "_was_retried", "body", "closes_front",
+        "state", "to_head_request",
     )  # fmt: skip
 
     accepts_upgrade = False
@@ -61,12 +61,10 @@ class Exchange:
         self._back: Back | None = None
         self._request_head = b""
         self._out: list[bytes] = []
-        self._status = self._sent = 0
+        self._report = Report()
         self._chunks_answer = self._was_retried = False
-        self._moved_at = context.now
+        self._patience = Patience(context.now, STALL_LIMIT)
         self._deadline = context.now + route.timeout
-        self._backlog = 0
-        self._sent_at = self._answered_at = 0.0
 
     # From the head to the upstream.
 
@@ -121,7 +119,7 @@ class Exchange:
     def _write_request(self, back: Back) -> None:
         self.state = State.WAITING
         self._back = back
-        self._sent_at = monotonic()
+        self._report.sent_at = monotonic()
         back.start(self)
         if self._front.is_write_paused:
             back.transport.pause_reading()
@@ -138,8 +136,9 @@ class Exchange:
         """Pass a piece of the request's body on, or hold it until there is somewhere to send it."""
         if self.state is State.ENDED or self.body.is_complete:
             return
-        self._moved_at = now = self._context.now
-        self._deadline = now + self._route.timeout
+        if self.body.has_progressed:
+            self._move()
+            self._deadline = self._context.now + self._route.timeout
         try:
             if not self.body.add(data):
                 self._front.pause_request_body()
@@ -158,7 +157,7 @@ class Exchange:
 
     def resume_request(self) -> None:
         """The upstream keeps up again."""
-        self._moved_at = self._context.now
+        self._move()
         self._front.resume_request_body()
 
     # The answer, from the back.
@@ -174,8 +173,8 @@ class Exchange:
             cookie_names=route.cookie_names,
         )
         self.state = State.ANSWERING
-        self._status = status
-        self._answered_at = monotonic()
+        self._report.status = status
+        self._report.answered_at = monotonic()
         is_length_unknown = head.has_body and head.content_length is None
         self._chunks_answer = is_length_unknown and request.is_http_11
         # HTTP/1.0 knows an unknown length only as the end of the connection. And where the upstream answers before it
@@ -194,7 +193,7 @@ class Exchange:
 
     def answer_body(self, data: bytes) -> None:
         """Take a piece of the answer's body; `answer_flush` passes it on."""
-        self._sent += len(data)
+        self._report.sent += len(data)
         self._out.append(b"%x\r\n%b\r\n" % (len(data), data) if self._chunks_answer else data)
 
     def answer_flush(self) -> None:
@@ -233,26 +232,26 @@ class Exchange:
 
     def pause_answer(self) -> None:
         """The browser does not keep up with the answer."""
-        self._moved_at = self._context.now
+        self._move()
         if self._back is not None:
             self._back.transport.pause_reading()
 
     def resume_answer(self) -> None:
         """The browser keeps up again."""
-        self._moved_at = self._context.now
+        self._move()
         if self._back is not None:
             self._back.transport.resume_reading()
 
+    def _move(self) -> None:
+        self._patience.until = self._context.now + STALL_LIMIT
+
     def sweep(self, now: float) -> None:
         """Enforce the deadlines; called about twice a second."""
-        backlog = self._front.write_backlog
-        if backlog < self._backlog:
-            self._moved_at = now
-        self._backlog = backlog
+        is_over = self._patience.is_over(now, self._front.transport)
         if self.state < State.ANSWERING and now > self._deadline:
             waits_for_browser = self._back is not None and self._front.waits_for_browser(self)
             self.refused(BadRequest("browser.stalled") if waits_for_browser else UpstreamTimeout("upstream.timeout"))
-        elif now - self._moved_at > _STALL_LIMIT and self._front.waits_for_browser(self):
+        elif is_over and self._front.waits_for_browser(self):
             self.abort("browser_stalled")
 
     def front_lost(self) -> None:
@@ -275,8 +274,8 @@ class Exchange:
             self.abort(error.code)
             return
         self.closes_front = self.closes_front or not self.body.is_worth_reading
-        self._status = error.status
-        self._sent = self._front.write_refusal(error, self._request, closes=self.closes_front)
+        self._report.status = error.status
+        self._report.sent = self._front.write_refusal(error, self._request, closes=self.closes_front)
         self._end(error.code)
 
     def _end(self, code: str | None) -> None:
@@ -293,15 +292,5 @@ class Exchange:
         if back is not None:
             back.abandon()
         self.body.drop()
-        report(
-            self._context,
-            self._route,
-            self._request,
-            client=self._front.browser.name,
-            status=self._status,
-            sent=self._sent,
-            ended_at=monotonic(),
-            upstream_seconds=self._answered_at - self._sent_at if self._answered_at else None,
-            code=code,
-        )
+        self._report.write(self._context, self._route, self._request, client=self._front.browser.name, code=code)
         self._front.exchange_ended(self)

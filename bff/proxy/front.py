@@ -49,7 +49,6 @@ class Front(BrowserSocket):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(context, config, server_state, app_state, _loop)
-        self._exchange: Exchange | None = None
         self._waiting = Pipeline()
         self._in_head = self._in_body = False
         self._section_size = 0
@@ -103,18 +102,6 @@ class Front(BrowserSocket):
             if self._section_size > HEAD_LIMIT:
                 # Nothing but header or trailer lines, or chunk extensions, for longer than any of them may be.
                 self._unreadable(HeadersTooLarge("head.size"))
-
-    def pause_writing(self) -> None:
-        self.is_write_paused = True
-        super().pause_writing()
-        if self._exchange is not None:
-            self._exchange.pause_answer()
-
-    def resume_writing(self) -> None:
-        self.is_write_paused = False
-        super().resume_writing()
-        if self._exchange is not None:
-            self._exchange.resume_answer()
 
     def shutdown(self) -> None:
         self._closes = True
@@ -183,17 +170,19 @@ class Front(BrowserSocket):
         return self._exchange is not None or (self.cycle is not None and not self.cycle.response_complete)
 
     def _dispatch(self, incoming: Incoming) -> None:
-        request_id = self.context.new_request_id()
-        public_hostname = self.context.public_url.hostname
         try:
             path, query = judge(incoming)
             head = RequestHead(incoming.fields)
             self.browser.identify(head)
-            check_host(head.all(b"host"), path, public_hostname)
+            check_host(head.all(b"host"), path, self.context.public_url.hostname)
             route = self.context.routes.match(path)
             if route is None:
                 self._start_cycle(incoming, path, query)
                 return
+            is_websocket = route.websocket and incoming.is_upgrade and is_handshake(head)
+            if is_websocket and self._is_deaf:
+                # It came behind another request, and what followed it was not kept.
+                raise BadRequest("websocket.pipelined")
         except GatewayError as error:
             self._refuse_connection(error)
             return
@@ -204,13 +193,13 @@ class Front(BrowserSocket):
             head=head,
             is_http_11=incoming.version == "1.1",
             keep_alive=incoming.keep_alive and not self._closes,
-            request_id=request_id,
+            request_id=self.context.new_request_id(),
             started_at=monotonic(),
-            is_websocket=route.websocket and incoming.is_upgrade and is_handshake(head),
+            is_websocket=is_websocket,
         )
-        kind = Tunnel if request.is_websocket else Exchange
-        self._exchange = exchange = kind(self.context, self, route, request)
-        exchange.begin()
+        kind = Tunnel if is_websocket else Exchange
+        self._exchange = kind(self.context, self, route, request)
+        self._exchange.begin()
 
     def _take_body(self, body: bytes) -> None:
         if self._exchange is not None:
@@ -226,8 +215,6 @@ class Front(BrowserSocket):
             end_body(self.cycle)
         else:
             self._patience.until = self.context.now + KEEP_ALIVE
-
-    # What an exchange asks for.
 
     def resume_request_body(self) -> None:
         """Read on, unless another request is waiting already."""

@@ -18,8 +18,8 @@ class Patience:
 
     __slots__ = ("_backlog", "until")
 
-    def __init__(self, now: float) -> None:
-        self.until = now + HEAD_DEADLINE
+    def __init__(self, now: float, seconds: float = HEAD_DEADLINE) -> None:
+        self.until = now + seconds
         self._backlog = 0
 
     def is_over(self, now: float, transport: asyncio.Transport) -> bool:

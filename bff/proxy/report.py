@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,34 +13,36 @@ if TYPE_CHECKING:
 _CLIENT_CLOSED_REQUEST = 499
 
 
-def report(
-    context: ProxyContext,
-    route: ProxiedRoute,
-    request: Request,
-    *,
-    client: str,
-    status: int,
-    sent: int,
-    ended_at: float,
-    upstream_seconds: float | None,
-    code: str | None,
-) -> None:
-    """Write the access line and count the call; `status` 0 means that the browser left before there was one."""
-    seconds = ended_at - request.started_at
-    status = status or _CLIENT_CLOSED_REQUEST
-    route.meter.observe(status, seconds)
-    context.access_log.write(
-        request.request_id,
-        route.prefix,
-        request.method.decode("ascii"),
-        request.path,
-        status,
-        sent,
-        seconds * 1000,
-        None if upstream_seconds is None else upstream_seconds * 1000,
-        client,
-        code,
-    )
+class Report:
+    """What an exchange notes of itself; times are monotonic seconds, `status` 0 until there is one."""
+
+    __slots__ = ("answered_at", "sent", "sent_at", "status")
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.sent = 0
+        self.sent_at = 0.0
+        self.answered_at = 0.0
+
+    def write(
+        self, context: ProxyContext, route: ProxiedRoute, request: Request, *, client: str, code: str | None
+    ) -> None:
+        """Write the access line and count the call; without a status the browser left before there was one."""
+        seconds = monotonic() - request.started_at
+        status = self.status or _CLIENT_CLOSED_REQUEST
+        route.meter.observe(status, seconds)
+        context.access_log.write(
+            request.request_id,
+            route.prefix,
+            request.method.decode("ascii"),
+            request.path,
+            status,
+            self.sent,
+            seconds * 1000,
+            (self.answered_at - self.sent_at) * 1000 if self.answered_at else None,
+            client,
+            code,
+        )
 
 
 def report_refusal(context: ProxyContext, route: ProxiedRoute, request: Request, error: GatewayError) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from bff.proxy.back import Back
 
 HOLD_LIMIT = 64 * 1024
+PROGRESS = 1024
+"""Bytes that must come for a deadline to move on: a body of single bytes holds no upstream for ever."""
 _LAST_CHUNK = b"0\r\n\r\n"
 _USUALLY_WITHOUT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 
@@ -26,13 +28,14 @@ class RequestBody:
         "_is_small",
         "_is_unexpected",
         "_limit",
+        "_progress_at",
         "is_complete",
         "received",
     )
 
     def __init__(self, method: bytes, head: RequestHead, limit: int) -> None:
         self.is_complete = head.content_length in (None, 0) and not head.is_chunked
-        self.received = 0
+        self.received = self._progress_at = 0
         self._is_chunked = head.is_chunked
         self._is_unexpected = method in _USUALLY_WITHOUT
         self._is_small = (
@@ -42,6 +45,14 @@ class RequestBody:
         self._back: Back | None = None
         self._held: list[bytes] = []
         self._held_size = 0
+
+    @property
+    def has_progressed(self) -> bool:
+        """Whether enough has come since this was last true; the first piece always is."""
+        if self._progress_at > self.received:
+            return False
+        self._progress_at = self.received + PROGRESS
+        return True
 
     @property
     def is_absent(self) -> bool:

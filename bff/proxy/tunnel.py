@@ -42,15 +42,15 @@ class Tunnel(Exchange):
             self.refused(error)
             return
         self.state = State.ANSWERING
-        self._status = 101
-        self._answered_at = monotonic()
+        self._report.status = 101
+        self._report.answered_at = monotonic()
         self.is_open = True
         front.transport.write(head)
         front.open_tunnel(self)
 
     def from_upstream(self, data: bytes) -> None:
         """Pass on what the upstream sent."""
-        self._sent += len(data)
+        self._report.sent += len(data)
         self._front.transport.write(data)
 
     def from_browser(self, data: bytes) -> None:

@@ -773,15 +773,28 @@ async def test_an_answer_that_has_begun_may_take_its_time() -> None:
 async def test_while_the_body_comes_the_deadline_moves_on() -> None:
     bench = ProxyBench()
     browser = bench.browser()
-    upstream = await bench.asked(browser, request(b"POST", b"/open/x", b"Content-Length: 5\r\n"))
+    upstream = await bench.asked(browser, request(b"POST", b"/open/x", b"Content-Length: 5120\r\n"))
     for now in (20, 40, 60, 80, 100):
         bench.sweep_at(now)
-        browser.receive(b"x")
+        browser.receive(b"x" * 1024)
     bench.sweep_at(129)
     assert not browser.written
     bench.sweep_at(131)
     await turns()
     assert status_of(browser.take_written()) == 504
+    assert upstream.was_aborted
+
+
+async def test_a_body_of_single_bytes_moves_no_deadline() -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    upstream = await bench.asked(browser, request(b"POST", b"/open/x", b"Content-Length: 5120\r\n"))
+    for now in (5, 10, 15, 20, 25):
+        bench.sweep_at(now)
+        browser.receive(b"x")
+    bench.sweep_at(36)
+    await turns()
+    assert status_of(browser.take_written()) == 400, "it is the browser that everybody waits for"
     assert upstream.was_aborted
 
 
