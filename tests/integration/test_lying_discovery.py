@@ -28,9 +28,10 @@ ISSUER = MetadataScene(
     "issuers",
     [
         member("the issuer is another host", "issuer", "https://attacker.example"),
-        member("the issuer ends in a slash", "issuer", lambda _: f"{ELSEWHERE}/"),
+        DocumentLie("the issuer ends in a slash", "metadata.issuer", issuer=lambda issuer: f"{issuer}/"),
+        DocumentLie("the issuer is in capitals", "metadata.issuer", issuer=str.upper),
         member("the issuer is missing", "issuer", ...),
-        member("the issuer is a list", "issuer", [ELSEWHERE]),
+        DocumentLie("the issuer is of a neighbour", "metadata.issuer", issuer=lambda issuer: f"{issuer}/../acme"),
         whole("the document says issuer twice", "metadata.malformed", Answer(body=b'{"issuer":"a","issuer":"b"}')),
         whole("the document is a page", "metadata.content_type", html()),
         whole("the document is a list", "metadata.malformed", Answer(body=b"[]")),

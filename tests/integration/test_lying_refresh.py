@@ -53,6 +53,7 @@ OUTAGES = [
     outage("the token endpoint is down for maintenance", html(503)),
     outage("the token endpoint asks for patience",
            Answer(429, b'{"error":"slow_down"}', headers=(("Retry-After", "1"),))),
+    outage("the token endpoint has had enough and says invalid_grant", json_answer(429, error="invalid_grant")),
     outage("the token endpoint never answers", Answer(hangs=True)),
     outage("the token endpoint hangs up", Answer(cut=0)),
     outage("the token endpoint hangs up in mid answer", Answer(body=b'{"access_token":"abc"}', cut=10)),

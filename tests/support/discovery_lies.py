@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,12 +25,16 @@ NEXT_ATTEMPT = 30.0
 
 @dataclass(frozen=True)
 class DocumentLie:
-    """A document that no login may be based on; `changes` are to the metadata's members, `answer` instead of all."""
+    """A document that no login may be based on.
+
+    `changes` are to the metadata's members, `issuer` makes another issuer of the true one, `answer` is sent instead.
+    """
 
     rule: str
     reason: str
     changes: Changes = field(default_factory=dict)
     answer: Answer | None = None
+    issuer: Callable[[str], str] = str
 
     def __str__(self) -> str:
         return self.rule
@@ -164,7 +168,8 @@ class RotationScene:
 
 
 def _lie(realm: Realm, lie: DocumentLie) -> None:
-    realm.metadata, realm.metadata_answer = dict(lie.changes), lie.answer
+    realm.metadata = {"issuer": lie.issuer(realm.issuer), **lie.changes}
+    realm.metadata_answer = lie.answer
 
 
 def _disbelieved(deployment: Deployment, browser: WatchedBrowser, document: str) -> Disbelieved:
