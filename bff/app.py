@@ -6,14 +6,11 @@ browser ──► a proxied route ──► bff.proxy ────────�
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from bff.asgi import paths
 from bff.endpoints.backchannel_logout import BackchannelLogoutEndpoint
@@ -27,6 +24,7 @@ from bff.endpoints.pending_logins import PendingLogins
 from bff.endpoints.resume import ResumeEndpoint
 from bff.endpoints.routing import Endpoint, Endpoints, Protection
 from bff.endpoints.session import SessionEndpoint
+from bff.gateway import Clock, Gateway, Parts, RandomBytes
 from bff.logs import AccessLog, LineWriter, event
 from bff.middleware.access import Access
 from bff.middleware.error_answers import ErrorAnswers
@@ -44,77 +42,6 @@ from bff.static_files import Placeholder, StaticFiles, read_manifest
 from bff.stores import open_store
 from bff.telemetry import Metrics
 from bff.tokens import Tokens
-
-Clock = Callable[[], float]
-RandomBytes = Callable[[int], bytes]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What endpoints and proxy are made from; one of each per process."""
-
-    settings: Settings
-    clock: Clock
-    random_bytes: RandomBytes
-    store: SessionStore
-    sealer: Sealer
-    states: StateSigner
-    cookies: SessionCookies
-    sessions: Sessions
-    provider: Provider
-    tokens: Tokens
-    metrics: Metrics
-    outcomes: Outcomes
-    access_log: AccessLog
-
-
-class Gateway:
-    """One process: an ASGI application with its lifespan, and `proxy` for the routes that never reach it.
-
-    `endpoints` is the route table of the former.
-    """
-
-    def __init__(self, parts: Parts, proxy: ProxyContext, endpoints: list[Endpoint], asgi: ASGIApp) -> None:
-        self.settings = parts.settings
-        self.store = parts.store
-        self.sessions = parts.sessions
-        self.provider = parts.provider
-        self.tokens = parts.tokens
-        self.metrics = parts.metrics
-        self.access_log = parts.access_log
-        self.proxy = proxy
-        self.endpoints = endpoints
-        self.asgi = asgi
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, or start and stop with the server."""
-        if scope["type"] == "http":
-            await self.asgi(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await receive()
-            self.start()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await self.close()
-            await send({"type": "lifespan.shutdown.complete"})
-
-    def start(self) -> None:
-        """Begin what runs in the background; nothing is waited for, so a provider that is down stops no start."""
-        if self.settings.redis_url is None:
-            event(logging.WARNING, "store.memory_only")
-        self.provider.start()
-        self.proxy.start()
-
-    async def close(self) -> None:
-        """Close everything, first what needs the rest to finish its work."""
-        try:
-            self.proxy.close()
-            await self.tokens.close()
-            await self.sessions.settle()
-            await self.provider.close()
-            await self.store.close()
-        finally:
-            self.access_log.writer.flush()
 
 
 def create_app(

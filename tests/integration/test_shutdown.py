@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import httpx2
 import pytest
 
+from bff.demo.child import clean_environment
 from tests.support.processes import (
     ProviderServer,
     ValkeyRunner,
@@ -76,6 +80,29 @@ async def test_a_call_under_way_is_answered_before_the_process_ends(
                 assert (response.status_code, response.text) == (200, "late")
                 assert response.headers["connection"] == "close"
                 assert await stopping == 0
+
+
+def test_a_port_that_is_taken_is_said_with_address_and_variable(provider: ProviderServer, valkey: ValkeyRunner) -> None:
+    with start_gateway(provider, "http://127.0.0.1:1", valkey.url) as gateway:
+        environment = {**clean_environment(), **gateway.environment}
+        second = subprocess.run(
+            [sys.executable, "-m", "bff", "serve"], env=environment, capture_output=True, text=True, timeout=60
+        )
+    assert second.returncode == 1
+    line = json.loads(second.stderr.splitlines()[-1])
+    assert line["event"] == "listen.failed"
+    assert (line["reason"], line["variable"]) == ("EADDRINUSE", "BFF_PORT")
+    assert line["address"] == f"127.0.0.1:{gateway.port}"
+
+
+def test_a_start_and_a_stop_are_said(provider: ProviderServer, valkey: ValkeyRunner) -> None:
+    with start_gateway(provider, "http://127.0.0.1:1", valkey.url) as gateway:
+        gateway.stop()
+        lines = [json.loads(line) for line in gateway.output().splitlines()]
+    events = [line["event"] for line in lines if "event" in line]
+    assert events[0] == "gateway.started"
+    assert events[-1] == "gateway.stopping"
+    assert (lines[0]["store"], lines[0]["count"], lines[0]["issuer"]) == ("redis", 1, provider.issuer)
 
 
 async def refused(port: int) -> None:

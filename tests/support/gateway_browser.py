@@ -13,8 +13,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 
-from bff.app import Gateway, create_app
+from bff.app import create_app
 from bff.errors import StoreUnavailable
+from bff.gateway import Gateway
 from bff.logs import LineWriter
 from bff.session.store import SessionStore
 from bff.stores.memory import MemoryStore

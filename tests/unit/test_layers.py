@@ -17,7 +17,7 @@ LAYERS: list[set[str]] = [
     {"sessions"},
     {"tokens"},
     {"endpoints", "proxy", "middleware", "static_files", "asgi"},
-    {"app", "server", "check", "__main__"},
+    {"app", "gateway", "server", "check", "__main__"},
 ]
 """From the bottom up; rooms of one layer do not import each other."""
 
@@ -29,7 +29,9 @@ SHARED_WITHIN_A_LAYER = {
     ("endpoints", "asgi"),
     ("middleware", "asgi"),
     ("static_files", "asgi"),
+    ("app", "gateway"),
     ("server", "app"),
+    ("server", "gateway"),
     ("__main__", "server"),
     ("__main__", "app"),
     ("__main__", "check"),
@@ -46,7 +48,7 @@ FOREIGN = {
     "httptools": {"proxy"},
     "websockets": {"proxy"},
     "uvicorn": {"proxy", "server"},
-    "starlette": {"endpoints", "middleware", "static_files", "asgi", "app"},
+    "starlette": {"endpoints", "middleware", "static_files", "asgi", "app", "gateway"},
     "click": {"__main__"},
     "prometheus_client": {"telemetry", "server"},
 }

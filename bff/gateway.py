@@ -1,0 +1,109 @@
+"""The gateway of one process: all its parts, and how they start and end together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bff import __version__
+from bff.endpoints.outcomes import Outcomes
+from bff.endpoints.routing import Endpoint
+from bff.errors import as_gateway_error
+from bff.logs import AccessLog, event
+from bff.provider import Provider
+from bff.proxy.context import ProxyContext
+from bff.session.cookies import SessionCookies
+from bff.session.sealing import Sealer
+from bff.session.signing import StateSigner
+from bff.session.store import SessionStore
+from bff.sessions import Sessions
+from bff.settings import Settings
+from bff.telemetry import Metrics
+from bff.tokens import Tokens
+
+Clock = Callable[[], float]
+RandomBytes = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What endpoints and proxy are made from; one of each per process."""
+
+    settings: Settings
+    clock: Clock
+    random_bytes: RandomBytes
+    store: SessionStore
+    sealer: Sealer
+    states: StateSigner
+    cookies: SessionCookies
+    sessions: Sessions
+    provider: Provider
+    tokens: Tokens
+    metrics: Metrics
+    outcomes: Outcomes
+    access_log: AccessLog
+
+
+class Gateway:
+    """One process: an ASGI application with its lifespan, and `proxy` for the routes that never reach it.
+
+    `endpoints` is the route table of the former.
+    """
+
+    def __init__(self, parts: Parts, proxy: ProxyContext, endpoints: list[Endpoint], asgi: ASGIApp) -> None:
+        self.settings = parts.settings
+        self.store = parts.store
+        self.sessions = parts.sessions
+        self.provider = parts.provider
+        self.tokens = parts.tokens
+        self.metrics = parts.metrics
+        self.access_log = parts.access_log
+        self.proxy = proxy
+        self.endpoints = endpoints
+        self.asgi = asgi
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or start and stop with the server."""
+        if scope["type"] == "http":
+            await self.asgi(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await receive()
+            try:
+                self.start()
+            except Exception as error:  # noqa: BLE001 -- said in our own words, not in the server's
+                as_gateway_error(error)
+                await send({"type": "lifespan.startup.failed"})
+                return
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await self.close()
+            await send({"type": "lifespan.shutdown.complete"})
+
+    def start(self) -> None:
+        """Begin what runs in the background; nothing is waited for, so a provider that is down stops no start."""
+        settings = self.settings
+        store = "memory" if settings.redis_url is None else "redis"
+        address = f"{settings.host}:{settings.port}"
+        event(
+            logging.INFO, "gateway.started", version=__version__, address=address, issuer=settings.issuer,
+            store=store, count=len(settings.routes),
+        )  # fmt: skip
+        if settings.redis_url is None:
+            event(logging.ERROR, "store.memory_only", variable="BFF_REDIS_URL")
+        self.provider.start()
+        self.proxy.start()
+
+    async def close(self) -> None:
+        """Close everything, first what needs the rest to finish its work."""
+        event(logging.INFO, "gateway.stopping", count=len(self.proxy.exchanges))
+        try:
+            self.proxy.close()
+            await self.tokens.close()
+            await self.sessions.settle()
+            await self.provider.close()
+            await self.store.close()
+        finally:
+            self.access_log.writer.flush()
