@@ -209,8 +209,7 @@ class Back(asyncio.Protocol):
                 raise UpstreamUnavailable("upstream.interim")
             return
         receiver = self.receiver
-        if receiver is None:
-            raise UpstreamUnavailable("upstream.unasked")
+        assert receiver is not None, "what arrives unasked is not parsed"
         self._keep_alive = self._parser.should_keep_alive()
         self._until_close = receiver.answer_head(status, self._fields)
         if receiver.to_head_request:

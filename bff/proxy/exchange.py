@@ -209,12 +209,12 @@ class Exchange:
             self._out.append(b"0\r\n\r\n")
         # Parted from the back first, so that a browser that reads slowly pauses no connection that goes to the pool.
         back, self._back = self._back, None
+        assert back is not None, "it is the back that says so"
         self.answer_flush()
-        if back is not None:
-            if self.body.leaves_no_doubt:
-                self._context.pool.give(self._route.origin, back)
-            else:
-                back.abandon()
+        if self.body.leaves_no_doubt:
+            self._context.pool.give(self._route.origin, back)
+        else:
+            back.abandon()
         self._end(None)
 
     def back_lost(self, reason: str) -> None:

@@ -156,6 +156,14 @@ def framed(head: AnswerHead, *, chunks: bool = False, closes: bool = False) -> b
 OURS = b"X-Content-Type-Options: nosniff\r\nX-Request-Id: id-1\r\n"
 
 
+def test_an_answer_is_dated_once() -> None:
+    ours = b"Date: now\r\n"
+    theirs = [(b"Date", b"then"), (b"date", b"never")]
+    assert head_of([]).framed(chunks=False, closes=False, request_id="i", date=ours).count(b"Date: ") == 1
+    framed_theirs = head_of(theirs).framed(chunks=False, closes=False, request_id="i", date=ours)
+    assert (framed_theirs.count(b"\r\nDate: then\r\n"), framed_theirs.lower().count(b"date: ")) == (1, 1)
+
+
 def test_a_length_is_passed_on() -> None:
     head = head_of([(b"content-length", b" 005 ")])
     assert (head.content_length, head.has_body, head.is_chunked, head.ends_with_connection) == (5, True, False, False)

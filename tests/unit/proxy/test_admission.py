@@ -15,6 +15,9 @@ from bff.errors import (
     SessionExpired,
     StoreUnavailable,
 )
+from bff.http.request_head import RequestHead
+from bff.proxy.admission import Admission
+from bff.proxy.request import Request
 from bff.session.record import AccessToken
 from tests.support.fake_transports import FakeTransport, turns
 from tests.support.proxy_bench import HANDLE, SIGNED_IN, ProxyBench, request, signed_in
@@ -25,6 +28,19 @@ SITE = b"Sec-Fetch-Site: same-origin\r\n"
 
 def cookie(*values: str) -> bytes:
     return b"Cookie: " + "; ".join(f"{COOKIE}={value}" for value in values).encode() + b"\r\n"
+
+
+def _request(path: bytes) -> Request:
+    return Request(
+        method=b"GET",
+        path=path,
+        query=None,
+        head=RequestHead([]),
+        is_http_11=True,
+        keep_alive=True,
+        request_id="id-1",
+        started_at=0.0,
+    )
 
 
 async def verdict(bench: ProxyBench, data: bytes) -> tuple[int, str | None]:
@@ -112,6 +128,24 @@ async def test_a_cookie_that_is_not_exactly_one_handle_is_no_session(fields: byt
     bench = ProxyBench()
     assert await verdict(bench, request(b"GET", b"/api/x", fields + SITE)) == (401, "no_session")
     assert not bench.sessions.fakes.reads
+
+
+async def test_where_nobody_is_allowed_a_malformed_cookie_is_nobodys() -> None:
+    bench = ProxyBench(routes=[route_to("/api", 1, allows_anonymous=True)])
+    assert await verdict(bench, request(b"GET", b"/api/x", cookie(HANDLE, HANDLE) + SITE)) == (0, None)
+    assert not bench.sessions.fakes.reads
+
+
+async def test_who_has_left_is_neither_admitted_nor_refused() -> None:
+    bench = ProxyBench()
+    await bench.asked(bench.browser(), request(b"GET", b"/open/x"))
+    (exchange,) = bench.context.exchanges
+    for path in (b"/open/x", b"/open/.."):
+        admission = Admission(bench.context, bench.routes[1], _request(path), exchange)
+        admission.cancel()
+        admission.begin()
+    assert len(bench.pool.backs) == 1
+    assert bench.context.exchanges == {exchange}
 
 
 @pytest.mark.parametrize("name", [b"\xa0bff", b"bff\xa0", b"BFF", b"__Host-Http-bff", b'"bff"', b"bff\x85"])

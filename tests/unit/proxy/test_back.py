@@ -386,6 +386,25 @@ async def test_an_abandoned_connection_tells_nobody_anything() -> None:
     assert (receiver.lost, receiver.is_complete, back.is_lost) == (None, False, True)
 
 
+@pytest.mark.parametrize("moment", ["answer_head", "answer_body", "answer_flush"])
+@pytest.mark.parametrize("chunk", [b"5\r\nhello\r\n", b"5\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\nxyz"])
+async def test_who_leaves_while_being_told_is_told_no_more(moment: str, chunk: bytes) -> None:
+    back, transport, receiver = asked()
+    tell = getattr(receiver, moment)
+
+    def leave(*arguments: object) -> object:
+        back.abandon()
+        return tell(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(receiver, moment, leave)
+        transport.receive(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk)
+    if moment != "answer_flush":
+        assert (receiver.is_complete, receiver.lost) == (False, None)
+        assert receiver.body == (b"" if moment == "answer_head" else b"hello")
+    assert transport.is_closing() or receiver.is_complete or receiver.lost
+
+
 async def test_a_connection_whose_request_is_not_all_sent_is_not_used_again() -> None:
     back, transport, receiver = asked()
     transport.peer_reads = False

@@ -64,6 +64,11 @@ def test_the_token_policy_becomes_two_facts(token: str, reads: bool, anonymous: 
     assert (made.reads_session, made.allows_anonymous) == (reads, anonymous)
 
 
+def test_a_pages_development_server_gets_what_is_nobody_elses_and_no_token() -> None:
+    made = ProxiedRoute.dev_server(parse_upstream_url("http://127.0.0.1:5173"), Meter())
+    assert (made.prefix_bytes, made.reads_session, made.websocket) == (b"", False, True)
+
+
 def test_the_root_has_an_empty_prefix() -> None:
     assert ProxiedRoute.of(settings_route(prefix="/"), Meter()).prefix_bytes == b""
 

@@ -563,6 +563,43 @@ async def test_a_slow_browser_does_not_stop_a_connection_that_is_idle_again() ->
     assert (bench.pool.idle_count, upstream.is_reading()) == (1, True)
 
 
+async def test_a_browser_may_pause_and_go_on_while_there_is_no_upstream_yet() -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    upstream = await bench.asked(browser, request(b"GET", b"/open/1", b"") + signed_in(b"GET", b"/api/2"))
+    bench.sessions.fakes.answers_at_once = False
+    browser.peer_reads = False
+    await answered(upstream, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000)
+    assert current(bench).state is State.ADMITTING
+    browser.peer_takes_all()
+    bench.sessions.fakes.answer()
+    await turns()
+    assert upstream.is_reading()
+    await answered(upstream)
+    assert browser.take_written().endswith(b"ok")
+
+
+async def test_an_upstream_that_is_slow_to_take_the_end_of_a_request_pauses_nobody() -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    bench.pool.may_connect.clear()
+    browser.receive(request(b"POST", b"/open/x", b"", b"x" * 60_000))
+    await turns()
+    original = FakeTransport.connect
+
+    def connect_slowly(transport: FakeTransport, protocol: asyncio.Protocol) -> None:
+        transport.peer_reads = False
+        original(transport, protocol)
+        transport.write(b"x" * 60_000)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeTransport, "connect", connect_slowly)
+        bench.pool.may_connect.set()
+        await turns()
+    assert bench.pool.backs[0].is_write_paused
+    assert browser.is_reading()
+
+
 # Retries.
 
 

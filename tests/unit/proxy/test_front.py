@@ -491,6 +491,19 @@ async def test_who_does_not_read_an_endpoints_answer_is_dropped() -> None:
     assert browser.was_aborted
 
 
+async def test_who_reads_an_endpoints_answer_slowly_gets_all_of_it() -> None:
+    bench = ProxyBench(application=_large)
+    browser = bench.browser()
+    browser.peer_reads = False
+    browser.receive(request(b"GET", b"/bff/x"))
+    await turns()
+    assert len(browser.written) < 200_000
+    browser.peer_reads = True
+    browser.peer_takes_all()
+    await turns(20)
+    assert browser.written.count(b"x") >= 500_000
+
+
 async def test_who_does_not_read_the_end_of_an_answer_is_dropped() -> None:
     bench = ProxyBench()
     browser = bench.browser()

@@ -7,6 +7,7 @@ import hashlib
 
 import pytest
 
+from tests.support import fake_transports
 from tests.support.fake_transports import FakeTransport, turns
 from tests.support.proxy_bench import HANDLE, ProxyBench, request
 from tests.support.proxy_server import COOKIE, route_to
@@ -185,6 +186,8 @@ async def test_when_the_upstream_leaves_the_browser_still_gets_what_was_sent() -
     assert browser.take_written() == b"goodbye"
     assert browser.wrote_eof or browser.is_closing()
     assert bench.is_at_rest
+    browser.receive(b"too late")
+    assert not upstream.written
 
 
 async def test_the_slower_side_sets_the_pace() -> None:
@@ -199,6 +202,25 @@ async def test_the_slower_side_sets_the_pace() -> None:
     assert not upstream.is_reading()
     browser.peer_takes_all()
     assert upstream.is_reading()
+
+
+async def test_a_handshake_larger_than_the_upstream_takes_at_once_waits_for_it() -> None:
+    bench = bench_with_sockets()
+    first = await bench.asked(bench.browser(), request(b"GET", b"/open/x"))
+    first.receive(b"HTTP/1.1 204 No Content\r\n\r\n")
+    await turns()
+    browser = bench.browser()
+    first.peer_reads = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fake_transports, "HIGH_WATER", 100)
+        upstream = await bench.asked(browser, HANDSHAKE)
+    assert bench.pool.backs[0].is_write_paused
+    upstream.peer_reads = True
+    upstream.peer_takes_all()
+    upstream.receive(AGREED)
+    await turns()
+    browser.receive(b"frame")
+    assert upstream.take_written().endswith(b"frame")
 
 
 async def test_a_quiet_socket_stays_open_and_one_nobody_reads_does_not() -> None:
