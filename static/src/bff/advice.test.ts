@@ -17,6 +17,7 @@ test.each([
   [422, "invalid_timesheet", "none"],
   [429, "http_429", "retry"],
   [500, "internal", "retry"],
+  [0, "unexpected", "reload"],
   [502, "upstream_unavailable", "retry"],
   [503, "provider_unavailable", "retry"],
   [503, "store_unavailable", "retry"],

@@ -25,6 +25,8 @@ export function adviceFor(problem: Problem): Advice {
       return advice(problem.detail ?? "Your sign-in does not include this permission.", "other-account");
     case "csrf_rejected":
       return advice("The gateway did not recognise this page as its own. Reload it and try again.", "reload");
+    case "unexpected":
+      return advice("This page did something it should not. Reloading it may help.", "reload");
     case "provider_unavailable":
     case "store_unavailable":
     case "upstream_unavailable":

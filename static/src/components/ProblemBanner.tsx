@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import { adviceFor } from "../bff/advice";
 import { loginUrl } from "../bff/client";
 import type { Problem } from "../bff/problem";
@@ -15,8 +16,13 @@ interface Props {
 /** What went wrong, what helps, and the reference by which it can be found in the log. */
 export function ProblemBanner({ problem, heading, onRetry, onClose }: Props) {
   const { explanation } = adviceFor(problem);
+  const banner = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // What failed may be far down the page.
+    void banner.current?.scrollIntoView({ block: "nearest" });
+  }, [problem]);
   return (
-    <section className="problem" role="alert">
+    <section ref={banner} className="problem" role="alert">
       <AlertIcon />
       <div className="problem-text">
         <h2>{heading ?? problem.title}</h2>

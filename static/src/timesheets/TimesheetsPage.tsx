@@ -48,6 +48,7 @@ export function TimesheetsPage({ session }: { session: SignedIn }) {
     } catch (thrown) {
       setProblem(asProblem(thrown));
     }
+    // After a failure too: somebody else may have been faster.
     await reload();
   }
 
