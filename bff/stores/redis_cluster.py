@@ -39,6 +39,8 @@ class RedisClusterServers:
     def __init__(self, address: RedisAddress, *, prefix: str, ca_file: Path | None) -> None:
         self._prefix = prefix
         self._options = connection_options(address, ca_file)
+        options = dict(self._options)
+        tls_connection_class = options.pop("connection_class", None)
         self._circuits: dict[str, Circuit] = {}
         self._queues: dict[str, ReadQueue] = {}
         self._parked: list[tuple[str, asyncio.Future[Found]]] = []
@@ -54,9 +56,13 @@ class RedisClusterServers:
             require_full_coverage=False,
             # Per node: for commands, and for asking.
             max_connections=2 * MAXIMUM_CONNECTIONS,
-            ssl=address.is_tls,
-            **self._options,
+            **options,
         )
+        if tls_connection_class is not None:
+            # What redis-py makes nodes from, and the nodes it has made already.
+            self._client.connection_kwargs["connection_class"] = tls_connection_class
+            for node in self._client.startup_nodes:
+                node.connection_class = tls_connection_class
 
     def circuit(self, key: str) -> Circuit:
         """Return the circuit of the node this key is on."""

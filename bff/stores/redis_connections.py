@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +37,8 @@ def no_retry() -> Retry:
 def connection_options(address: RedisAddress, ca_file: Path | None) -> dict[str, Any]:
     """Return the options every connection to a data server has, without where it is.
 
-    RESP 2: it needs no `HELLO`, and an array of values is the same on the wire.
+    RESP 2: it needs no `HELLO`, and an array of values is the same on the wire. With TLS the class that makes the
+    connections is among them as `connection_class`. Raises `OSError` for a `ca_file` that cannot be used.
     """
     options: dict[str, Any] = {
         "username": address.username,
@@ -49,14 +51,9 @@ def connection_options(address: RedisAddress, ca_file: Path | None) -> dict[str,
     }
     if address.topology is not Topology.CLUSTER:
         options["db"] = address.database
-    return options | tls_options(address, ca_file)
-
-
-def tls_options(address: RedisAddress, ca_file: Path | None) -> dict[str, Any]:
-    """Return the options of a verified TLS connection, for `SSLConnection`; none without TLS."""
-    if not address.is_tls:
-        return {}
-    return {"ssl_ca_certs": None if ca_file is None else str(ca_file)}
+    if address.is_tls:
+        options["connection_class"] = _tls_connection_class(ca_file)
+    return options
 
 
 class OpenConnection(AbstractConnection):
@@ -76,12 +73,30 @@ class _Tcp(OpenConnection, Connection):
     pass
 
 
+class _Unix(OpenConnection, UnixDomainSocketConnection):
+    pass
+
+
 class _Tls(OpenConnection, SSLConnection):
     pass
 
 
-class _Unix(OpenConnection, UnixDomainSocketConnection):
-    pass
+def _tls_connection_class(ca_file: Path | None) -> type[SSLConnection]:
+    """Return a class of verified TLS connections that all use one context.
+
+    Left to itself redis-py makes one per connection, and each reads the system's authorities: the event loop would
+    stand still for tens of milliseconds whenever a connection is opened.
+    """
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+
+    class WithContext(_Tls):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.ssl_context.context = context
+
+    return WithContext
 
 
 async def open_connection(options: dict[str, Any], *, must_be_master: bool = False) -> OpenConnection:
@@ -89,8 +104,9 @@ async def open_connection(options: dict[str, Any], *, must_be_master: bool = Fal
 
     `must_be_master`: after a failover a Sentinel may name the old master for a moment still.
     """
-    kind = _Unix if "path" in options else _Tls if "ssl_ca_certs" in options else _Tcp
-    connection: Any = kind(**options)
+    options = dict(options)
+    kind: Any = options.pop("connection_class", _Unix if "path" in options else _Tcp)
+    connection = kind(**options)
     try:
         await asyncio.wait_for(_establish(connection, must_be_master), CONNECT_TIMEOUT + COMMAND_TIMEOUT)
     except BaseException:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from redis import exceptions
-from redis.asyncio import Sentinel
+from redis.asyncio import Sentinel, SSLConnection
 
 from bff.errors import StoreUnavailable
 from bff.stores.circuit import Circuit
@@ -20,7 +20,6 @@ from bff.stores.redis_connections import (
     connection_options,
     no_retry,
     open_connection,
-    tls_options,
 )
 from bff.stores.redis_faults import CIRCUIT_OPEN
 from bff.stores.redis_line import Found, Line, Waiters
@@ -41,7 +40,7 @@ class RedisServer:
         self._service = address.service
         self._sentinel: Any = None
         if address.topology is Topology.SENTINEL:
-            self._sentinel = _sentinel(address, ca_file)
+            self._sentinel = _sentinel(address, self._options.get("connection_class"))
         elif address.topology is Topology.UNIX:
             self._options["path"] = address.path
         else:
@@ -117,7 +116,7 @@ class RedisServer:
             await self._sentinel.aclose()
 
 
-def _sentinel(address: RedisAddress, ca_file: Path | None) -> Any:
+def _sentinel(address: RedisAddress, tls_connection_class: type[SSLConnection] | None) -> Any:
     options: dict[str, Any] = {
         "username": address.sentinel_username,
         "password": address.sentinel_password,
@@ -126,7 +125,10 @@ def _sentinel(address: RedisAddress, ca_file: Path | None) -> Any:
         "retry": no_retry(),
         "driver_info": None,
         "protocol": 2,
-        "ssl": address.is_tls,
     }
     sentinel_class: Any = Sentinel
-    return sentinel_class(address.hosts, sentinel_kwargs=options | tls_options(address, ca_file))
+    sentinel = sentinel_class(address.hosts, sentinel_kwargs=options)
+    if tls_connection_class is not None:
+        for client in sentinel.sentinels:
+            client.connection_pool.connection_class = tls_connection_class
+    return sentinel

@@ -14,6 +14,7 @@ from bff.stores import namespace_of, open_store
 from bff.stores.memory import MemoryStore
 from bff.stores.redis import RedisStore
 from tests.support.clock import Clock
+from tests.support.server_certificates import server_certificate
 
 
 def settings(redis_url: str | None, **changes: Any) -> Any:
@@ -49,8 +50,9 @@ async def test_without_a_url_sessions_are_kept_in_memory() -> None:
         "valkeys+cluster://localhost",
     ],
 )
-async def test_every_kind_of_url_opens_a_store_without_connecting(url: str) -> None:
-    store = open_store(settings(url, ca_file=Path("/etc/ssl/ca.pem")), Clock())
+async def test_every_kind_of_url_opens_a_store_without_connecting(url: str, tmp_path: Path) -> None:
+    authority, _ = server_certificate(tmp_path, "localhost")
+    store = open_store(settings(url, ca_file=authority), Clock())
     assert isinstance(store, RedisStore)
     await store.close()
 
