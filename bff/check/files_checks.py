@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
-from bff.check.findings import Finding, good, note, unusable
+from bff.check.findings import Finding, counted, good, note, unusable
 from bff.settings import Settings
 from bff.static_files.manifest import Asset, is_hashed, read_manifest
 
@@ -34,7 +34,7 @@ def check_files(settings: Settings) -> list[Finding]:
         return [unusable("static.files", _VARIABLE, f"A file of the page cannot be read ({reason})", cure)]
     files = {path: asset for path, asset in assets.items() if not path.endswith("/")}
     return [
-        good("static.files", _VARIABLE, f"{len(files)} files can be read, index.html among them"),
+        good("static.files", _VARIABLE, f"{counted(len(files), 'file')} can be read, index.html among them"),
         _hashed(files),
         _precompressed(files),
     ]
@@ -44,7 +44,7 @@ def _hashed(files: dict[str, Asset]) -> Finding:
     plain = [path for path in files if path.endswith(_KEPT) and not is_hashed(PurePosixPath(path).name)]
     if not plain:
         return good("static.hashed", _VARIABLE, "Scripts and styles have a hash in their names")
-    seen = f"Asked for anew with each visit, for want of a hash in the name: {_some(plain)}"
+    seen = f"Asked for anew with each visit, as no hash is recognised in the name: {_some(plain)}"
     return note("static.hashed", _VARIABLE, seen, "Let the bundler name its output after the content")
 
 

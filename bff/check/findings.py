@@ -78,6 +78,11 @@ def exit_status(level: Level) -> int:
     return {Level.DEGRADED: 1, Level.UNUSABLE: 2}.get(level, 0)
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def shown(text: object) -> str:
     """Return foreign text for a report: nothing a terminal acts on, and not endless."""
     clean = "".join(character if character.isprintable() else "?" for character in str(text))

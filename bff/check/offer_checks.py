@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bff.check.findings import Finding, degraded, good, note, shown, unusable
+from bff.check.findings import Finding, counted, degraded, good, note, shown, unusable
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.signing_key import parse_signing_keys
@@ -37,12 +37,20 @@ def keys_for(metadata: ProviderMetadata, keys: ProviderKeys) -> list[Finding]:
     if not served:
         return [
             unusable(
-                *("provider.keys", "BFF_ISSUER", f"None of {len(keys)} usable keys fits {', '.join(algorithms)}"),
+                *(
+                    "provider.keys",
+                    "BFF_ISSUER",
+                    f"Of {counted(len(keys), 'usable key')} none fits {', '.join(algorithms)}",
+                ),
                 "Have the provider publish a signing key; RSA keys need 2048 bits or more",
             )
         ]
     return [
-        good("provider.keys", "BFF_ISSUER", f"The key set has {len(keys)} usable keys, for {', '.join(served)} too"),
+        good(
+            "provider.keys",
+            "BFF_ISSUER",
+            f"The key set has {counted(len(keys), 'usable key')}, good for {', '.join(served)}",
+        ),
         good("provider.algorithms", "BFF_ISSUER", f"ID tokens may be signed with {', '.join(algorithms)}"),
     ]
 

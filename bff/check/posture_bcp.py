@@ -69,7 +69,10 @@ BCP_REQUIREMENTS: Final = (
         "BCP-4", "must", "4.7.1", "What state carries is protected and bound to the browser",
         met("the state is signed, and what the login needs is in the sealed cookie it names"),
     ),
-    Requirement("BCP-5", "should", "4.2.4", "state counts once", met("claimed in the store at the callback, where its cookie is deleted")),
+    Requirement(
+        "BCP-5", "should", "4.2.4", "state counts once",
+        met("claimed in the store at the callback, where its cookie is deleted"),
+    ),
     Requirement("BCP-6", "must", "2.1.1", "No injected authorization code", met("PKCE always")),
     Requirement(
         "BCP-7", "must", "2.1.1", "Challenge and nonce belong to one login of one browser",

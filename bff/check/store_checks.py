@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from bff.check.clock_check import store_clock
-from bff.check.findings import Finding, degraded, good, note, shown, unusable
+from bff.check.findings import Finding, counted, degraded, good, note, shown, unusable
 from bff.check.store_faults import store_fault
 from bff.errors import StoreUnavailable
 from bff.session.store import SessionStore
@@ -179,7 +179,11 @@ def _sentinels(facts: StoreFacts) -> Finding:
     if facts.unreachable or len(set(facts.masters)) != 1:
         silent = ", ".join(f"{name} ({reason})" for name, reason in facts.unreachable) or "none is silent"
         return degraded(
-            *("store.sentinels", _URL, f"{answered} of {asked} Sentinels answer, {len(set(facts.masters))} opinions"),
+            *(
+                "store.sentinels",
+                _URL,
+                f"{answered} of {asked} Sentinels answer, {counted(len(set(facts.masters)), 'opinion')}",
+            ),
             f"Start or reach the others, and have all watch the same master; silent: {silent}",
         )
     return good("store.sentinels", _URL, f"All {asked} Sentinels name {facts.masters[0]} as master")
@@ -197,7 +201,7 @@ def _cluster(facts: StoreFacts) -> Finding:
         return degraded(
             *(*where, f"Not every node can be reached: {silent}"), "Start them, or remove them from BFF_REDIS_URL"
         )
-    return good(*where, f"All {SLOTS} slots are served, by {len(facts.servers)} masters")
+    return good(*where, f"All {SLOTS} slots are served, by {counted(len(facts.servers), 'master')}")
 
 
 def _protection(facts: StoreFacts) -> Iterator[Finding]:

@@ -95,4 +95,4 @@ def test_a_key_for_one_of_the_algorithms_is_enough() -> None:
 def test_without_a_key_that_fits_no_login_can_work(keys: ProviderKeys) -> None:
     (finding,) = keys_for(full_metadata(id_token_signing_alg_values_supported=["ES256"]), keys)
     assert (finding.id, finding.level) == ("provider.keys", UNUSABLE)
-    assert f"None of {len(keys)} usable keys fits ES256" in finding.seen
+    assert finding.seen.startswith(f"Of {len(keys)} usable key")

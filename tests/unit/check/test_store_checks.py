@@ -161,7 +161,7 @@ async def test_sentinels_that_are_silent_or_disagree_are_told(changes: dict[str,
 @pytest.mark.parametrize(
     "changes,level,words",
     [
-        ({"slots": 16384}, Level.GOOD, "by 1 masters"),
+        ({"slots": 16384}, Level.GOOD, "by 1 master"),
         ({"slots": 16384, "unreachable": (("b:1", "store.unreachable"),)}, DEGRADED, "b:1 (store.unreachable)"),
         ({"slots": 10923}, UNUSABLE, "10923 of 16384"),
         ({"slots": 10923, "unreachable": (("b:1", "store.unreachable"),)}, UNUSABLE, "silent: b:1"),
