@@ -31,7 +31,7 @@ export function adviceFor(problem: Problem): Advice {
     case "store_unavailable":
     case "upstream_unavailable":
     case "upstream_timeout":
-      return advice("You are still signed in, and nothing of yours is lost. Try again in a moment.", "retry");
+      return advice("Your session is not affected. Try again in a moment.", "retry");
     case "unreachable":
       return advice("Check your connection and try again.", "retry");
     default:
