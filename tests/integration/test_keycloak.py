@@ -223,7 +223,7 @@ def test_a_logout_at_keycloak_ends_the_session_in_that_browser_alone(
     question = visitor.navigate(f"{keycloak.issuer}/protocol/openid-connect/logout")
     assert "Do you want to log out?" in question.text
     assert "You are logged out" in visitor.submit(question).text
-    assert refusal(visitor) == (401, "session_ended")
+    eventually(lambda: refusal(visitor) == (401, "session_ended"))
     assert session(visitor)["authenticated"] is False
     assert refusal(elsewhere) == (200, None)
 
