@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +16,25 @@ import pytest
 from bff.errors import StoreUnavailable
 from bff.session.store import StoredSession, Tombstone
 from bff.stores.redis import RedisStore
-from tests.support.redis_servers import RedisProcess, key_slot, redis_cluster, redis_sentinels, redis_server, wait_until
+from tests.support.redis_servers import (
+    RedisProcess,
+    directory,
+    key_slot,
+    redis_cluster,
+    redis_sentinels,
+    redis_server,
+    wait_until,
+)
+from tests.support.server_certificates import server_certificate
 from tests.support.store_attempts import LONG, create, eventually, operations, refusal, until_refused
 
 KEYS = [f"{number:064x}" for number in range(30)]
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str) -> AsyncIterator[RedisStore]:
+async def opened(url: str, *, ca_file: Path | None = None) -> AsyncIterator[RedisStore]:
     """A store of an application of its own."""
-    store = RedisStore(url, namespace=f"bff:{secrets.token_hex(8)}", clock=time.time)
+    store = RedisStore(url, namespace=f"bff:{secrets.token_hex(8)}", ca_file=ca_file, clock=time.time)
     try:
         yield store
     finally:
@@ -289,3 +300,27 @@ async def test_a_server_that_is_master_no_more_is_not_used_though_the_sentinel_n
             servers[0].ask("REPLICAOF", "NO", "ONE")
             assert await eventually(lambda: store.claim("name", lifetime=LONG))
             assert await eventually(lambda: store.read(KEYS[0])) is None
+
+
+# --- TLS ---
+
+
+@pytest.mark.parametrize("topology", ["cluster", "sentinel"])
+async def test_servers_of_an_unknown_authority_are_not_talked_to(topology: str) -> None:
+    with directory() as path, contextlib.ExitStack() as stack:
+        authority, certificate = server_certificate(path, "localhost")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        if topology == "cluster":
+            asked = stack.enter_context(redis_cluster(tls=context))[0]
+        else:
+            asked = stack.enter_context(redis_sentinels(sentinels=1, tls=context))[1][0]
+        assert asked.front is not None
+        service = "/main" if topology == "sentinel" else ""
+        url = f"rediss+{topology}://127.0.0.1:{asked.front.port}{service}"
+        async with opened(url) as store:
+            assert await refusal(store.ping()) in {"store.unreachable", "store.no_master"}
+            assert await refusal(store.read(KEYS[0])) in {"store.unreachable", "store.no_master", "store.circuit_open"}
+        async with opened(url, ca_file=authority) as store:
+            await store.ping()
+            assert await store.read(KEYS[0]) is None

@@ -70,6 +70,7 @@ class RedisProcess:
             *(arguments[1:] if arguments and arguments[0].endswith(".conf") else arguments),
         ]
         self._process: subprocess.Popen[bytes] | None = None
+        self.front: Relay | None = None
 
     def add_argument(self, argument: str) -> None:
         """Append to the command line."""
@@ -155,8 +156,8 @@ def redis_server(*arguments: str) -> Iterator[RedisProcess]:
 
 
 @contextmanager
-def redis_cluster(masters: int = 3, replicas: int = 0) -> Iterator[list[RedisProcess]]:
-    """A cluster of masters, then one replica each for the first of them."""
+def redis_cluster(masters: int = 3, replicas: int = 0, *, tls: Any = None) -> Iterator[list[RedisProcess]]:
+    """A cluster of masters, then one replica each for the first of them; `tls` stands in front of every node."""
     with contextlib.ExitStack() as stack:
         nodes = []
         for number in range(masters + replicas):
@@ -166,6 +167,10 @@ def redis_cluster(masters: int = 3, replicas: int = 0) -> Iterator[list[RedisPro
             )
             stack.callback(node.stop)
             node.start()
+            if tls is not None:
+                node.front = stack.enter_context(relay(node.host, tls=tls))
+                node.ask("CONFIG", "SET", "cluster-announce-port", node.front.port)
+                node.ask("CONFIG", "SET", "cluster-announce-bus-port", node.port + 10_000)
             nodes.append(node)
             node.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         share = 16384 // masters
@@ -202,9 +207,9 @@ def _is_in_sync(replica: RedisProcess) -> bool:
 
 @contextmanager
 def redis_sentinels(
-    *, sentinels: int = 3, password: str | None = None
+    *, sentinels: int = 3, password: str | None = None, tls: Any = None
 ) -> Iterator[tuple[list[RedisProcess], list[RedisProcess]]]:
-    """Two data servers, master first, and Sentinels that watch them as `main`."""
+    """Two data servers, master first, and Sentinels that watch them as `main`; `tls` stands in front of each."""
     with contextlib.ExitStack() as stack:
         arguments = () if password is None else ("--requirepass", password, "--masterauth", password)
         servers: list[RedisProcess] = []
@@ -219,19 +224,25 @@ def redis_sentinels(
         replica = servers[1].client(**credentials)
         stack.callback(replica.close)
         wait_until("the replica follows", lambda: replica.info("replication")["master_link_status"] == "up")
+        watched = servers[0].port
+        if tls is not None:
+            watched = stack.enter_context(relay(servers[0].host, tls=tls)).port
         watchers = [
-            stack.enter_context(_sentinel(servers[0], password, quorum=sentinels // 2 + 1)) for _ in range(sentinels)
+            stack.enter_context(_sentinel(watched, password, quorum=sentinels // 2 + 1)) for _ in range(sentinels)
         ]
+        for watcher in watchers:
+            if tls is not None:
+                watcher.front = stack.enter_context(relay(watcher.host, tls=tls))
         for watcher in watchers:
             wait_until("the Sentinels know each other", lambda watcher=watcher: _watches(watcher, sentinels - 1))
         yield servers, watchers
 
 
 @contextmanager
-def _sentinel(master: RedisProcess, password: str | None, quorum: int) -> Iterator[RedisProcess]:
+def _sentinel(master_port: int, password: str | None, quorum: int) -> Iterator[RedisProcess]:
     with directory() as path:
         lines = [
-            f"sentinel monitor main 127.0.0.1 {master.port} {quorum}",
+            f"sentinel monitor main 127.0.0.1 {master_port} {quorum}",
             "sentinel down-after-milliseconds main 700",
             "sentinel failover-timeout main 3000",
             *([] if password is None else [f"sentinel auth-pass main {password}"]),
@@ -282,7 +293,8 @@ class Relay:
 
     def _serve(self, near: socket.socket) -> None:
         try:
-            if self._tls is not None:
+            # What is no TLS is passed on as it is: Sentinels and nodes of a cluster talk in plain text to each other.
+            if self._tls is not None and near.recv(1, socket.MSG_PEEK) == b"\x16":
                 near = self._tls.wrap_socket(near, server_side=True)
             far = socket.create_connection(self._target)
         except OSError:

@@ -123,9 +123,7 @@ def unix_socket() -> Iterator[Place]:
 def tls() -> Iterator[Place]:
     """A real server behind something that ends TLS, as managed offers have it."""
     with directory() as path, redis_server() as server:
-        authority, certificate = server_certificate(path, "localhost")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
+        authority, context = _server_context(path)
         with relay(server.host, tls=context) as front:
             yield _redis_place(f"rediss://localhost:{front.port}", ca_file=authority)
 
@@ -166,6 +164,34 @@ def sentinel() -> Iterator[Place]:
         yield _redis_place(f"redis+sentinel://:secret@{hosts}/main/2")
 
 
+def _server_context(path: Path) -> tuple[Path, ssl.SSLContext]:
+    """Return the authority's file, and what ends TLS for localhost and 127.0.0.1."""
+    authority, certificate = server_certificate(path, "localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return authority, context
+
+
+@contextmanager
+def cluster_with_tls() -> Iterator[Place]:
+    """Three masters behind TLS, which announce themselves as being there."""
+    with directory() as path:
+        authority, context = _server_context(path)
+        with redis_cluster(tls=context) as nodes:
+            assert nodes[0].front is not None
+            yield _redis_place(f"rediss+cluster://127.0.0.1:{nodes[0].front.port}", ca_file=authority)
+
+
+@contextmanager
+def sentinel_with_tls() -> Iterator[Place]:
+    """A master behind TLS, under a Sentinel behind TLS."""
+    with directory() as path:
+        authority, context = _server_context(path)
+        with redis_sentinels(sentinels=1, tls=context) as (_, watchers):
+            assert watchers[0].front is not None
+            yield _redis_place(f"rediss+sentinel://127.0.0.1:{watchers[0].front.port}/main", ca_file=authority)
+
+
 PLACES: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
     "memory": memory,
     "fakeredis": fake_redis,
@@ -176,6 +202,8 @@ PLACES: dict[str, Callable[[], contextlib.AbstractContextManager[Any]]] = {
     "redis-server with TLS": redis_with_tls,
     "cluster": cluster,
     "sentinel": sentinel,
+    "cluster with TLS": cluster_with_tls,
+    "sentinel with TLS": sentinel_with_tls,
 }
 
 
