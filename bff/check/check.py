@@ -49,9 +49,12 @@ def check_environment(
         report = Report(version=version("bff"), findings=fault_findings(invalid.faults), register={})
         show(report)
         return report.exit_status
-    with asyncio.Runner() as runner:
-        report = runner.run(examine(settings))
-        show(report)
+    return asyncio.run(_examine_and_show(settings, show))
+
+
+async def _examine_and_show(settings: Settings, show: Callable[[Report], None]) -> int:
+    report = await examine(settings)
+    show(report)
     return report.exit_status
 
 

@@ -13,7 +13,7 @@ from bff.settings.urls import is_loopback
 
 
 class Standing(Enum):
-    """How a requirement is met; `WAIVED` means it does not apply, for the reason that is given."""
+    """How a requirement is met; `WAIVED` does not apply, `UNKNOWN` cannot be found out from here."""
 
     MET = "met"
     NOT_MET = "not met"
@@ -107,11 +107,6 @@ def met(why: str) -> Callable[[Facts], Judgement]:
 def waived(why: str) -> Callable[[Facts], Judgement]:
     """Return the judgement of what does not apply."""
     return lambda facts: (Standing.WAIVED, why)
-
-
-def unknown(why: str) -> Callable[[Facts], Judgement]:
-    """Return the judgement of what cannot be found out from here."""
-    return lambda facts: (Standing.UNKNOWN, why)
 
 
 def either(condition: bool, yes: str, no: str) -> Judgement:

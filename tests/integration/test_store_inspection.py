@@ -158,6 +158,12 @@ async def test_what_answers_strangely_is_no_store(time_told: bytes) -> None:
         assert await refusal(f"redis://127.0.0.1:{port}") == "store.protocol"
 
 
+@pytest.mark.parametrize("master", [b"*1\r\n+here\r\n", b"*2\r\n+here\r\n+there\r\n", b":7\r\n"])
+async def test_a_sentinel_that_answers_strangely_is_no_sentinel(master: bytes) -> None:
+    async with pretender({**OK, b"SENTINEL": master}, UNKNOWN) as port:
+        assert await refusal(f"redis+sentinel://127.0.0.1:{port}/main") == "store.protocol"
+
+
 @pytest.mark.parametrize("slots", [b"*1\r\n*1\r\n:7\r\n", b"+none\r\n"])
 async def test_a_cluster_that_answers_strangely_is_no_store(slots: bytes) -> None:
     async with pretender({**OK, b"CLUSTER": slots}, UNKNOWN) as port:
