@@ -73,6 +73,7 @@ def create_app(
         clock=clock,
         random_bytes=random_bytes,
         on_event=event,
+        on_end=metrics.sessions_ended.add,
     )
     on_refresh = metrics.refreshes.add
     parts = Parts(
@@ -189,7 +190,6 @@ def _logout(parts: Parts) -> LogoutEndpoint:
         pending=PendingLogins(sealer=parts.sealer, cookies=parts.cookies, clock=parts.clock),
         cookies=parts.cookies,
         post_logout_path=parts.settings.post_logout_path,
-        on_ended=parts.outcomes.logged_out,
     )
 
 
@@ -198,7 +198,7 @@ def _backchannel(parts: Parts) -> BackchannelLogoutEndpoint:
         provider=parts.provider,
         sessions=parts.sessions,
         clock=parts.clock,
-        on_ended=parts.outcomes.logged_out_by_provider,
+        on_accepted=parts.outcomes.logged_out_by_provider,
         on_refused=parts.outcomes.refused,
     )
 

@@ -10,7 +10,6 @@ record. The store forgets a record at the earlier of the two; `opened` checks bo
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
@@ -19,8 +18,17 @@ import msgspec
 
 from bff.errors import SessionEnded, SessionExpired, StoreUnavailable
 from bff.session.cookies import HANDLE_LENGTH
+from bff.session.names import (
+    decode_mark,
+    encode_mark,
+    identities,
+    index_name,
+    mark_name,
+    state_name,
+    token_id_name,
+)
 from bff.session.record import SessionRecord
-from bff.session.sealing import SealBroken, Sealer, hash_parts
+from bff.session.sealing import SealBroken, Sealer
 from bff.session.store import END_REASONS, EndReason, SessionStore, StoredSession, Tombstone
 
 TOMBSTONE_LIFETIME: Final = 3600.0
@@ -34,6 +42,8 @@ STATE_CLAIM_LIFETIME: Final = 900.0
 
 TOUCH_INTERVAL: Final = 60.0
 
+_PENDING: Final = "pending"
+_DONE: Final = b"done"
 _ENDED: Final[dict[str, str]] = {reason: f"session.ended.{reason}" for reason in END_REASONS}
 
 
@@ -64,7 +74,10 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class Sessions:
-    """Starts, finds, changes and ends sessions; `idle` and `max_lifetime` are in seconds."""
+    """Starts, finds, changes and ends sessions; `idle` and `max_lifetime` are in seconds.
+
+    `on_end` is told why sessions ended, and how many.
+    """
 
     def __init__(
         self,
@@ -76,6 +89,7 @@ class Sessions:
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
         on_event: OnEvent,
+        on_end: Callable[[EndReason, int], None] = lambda reason, count: None,
     ) -> None:
         self.store = store
         self.idle = idle
@@ -84,6 +98,7 @@ class Sessions:
         self._clock = clock
         self._random_bytes = random_bytes
         self._on_event = on_event
+        self._on_end = on_end
         self._tombstone_lifetime = min(TOMBSTONE_LIFETIME, max_lifetime)
         self._touch_interval = min(TOUCH_INTERVAL, idle / 10)
         self._touching: dict[str, asyncio.Task[None]] = {}
@@ -134,11 +149,12 @@ class Sessions:
             self._sealer.seal(record, handle, key),
             touched_at=now,
             lifetime=self._lifetime(record, now),
-            indexes=[_index(record.issuer, kind, value) for kind, value in _identities(record)],
+            indexes=[index_name(record.issuer, identity) for identity in identities(record)],
             index_lifetime=record.expires_at - now,
         )
         if await self._was_logged_out(record, login_started_at):
-            await self.end(key, "backchannel_logout")
+            # Nobody has seen it, so it does not count as one that ended.
+            await self.store.end(key, reason="backchannel_logout", lifetime=self._tombstone_lifetime)
             raise SessionEnded(_ENDED["backchannel_logout"])
         for previous_key in previous:
             await self.end(previous_key, "replaced")
@@ -196,14 +212,35 @@ class Sessions:
 
     async def end(self, session_key: str, reason: EndReason) -> bool:
         """End the session of this store key; True if it was alive."""
-        return await self.store.end(session_key, reason=reason, lifetime=self._tombstone_lifetime)
+        return await self._end(session_key, reason) is not None
+
+    async def end_presented(self, handle: bytes, reason: EndReason) -> SessionRecord | None:
+        """End the session of the handle and return what it held last; None if it was not alive or cannot be opened.
+
+        A refresh may have changed the tokens since the caller read them: these are the ones to revoke.
+        """
+        key = self.store_key(handle)
+        ended = await self._end(key, reason)
+        if ended is None:
+            return None
+        try:
+            return self._sealer.open(ended.sealed, handle, key)
+        except SealBroken:
+            return None
+
+    async def _end(self, session_key: str, reason: EndReason) -> StoredSession | None:
+        ended = await self.store.end(session_key, reason=reason, lifetime=self._tombstone_lifetime)
+        if ended is not None:
+            self._on_end(reason, 1)
+        return ended
 
     async def end_by_provider(self, issuer: str, sid: str | None, subject: str | None, issued_at: float) -> int:
         """End what the provider logged out: the sessions of `sid` if given, else all of `subject`; return how many.
 
         `issued_at` is the logout token's `iat`: logins under way whose ID token is not newer end as well. Newer ones,
         and those begun after the logout arrived, are another login (OpenID Connect Back-Channel Logout 1.0 section
-        2.7).
+        2.7). Raises `StoreUnavailable` also if the sessions have ended but such a login could not be forestalled: a
+        store that is full ends sessions and keeps nothing new.
         """
         if sid is not None:
             identity = ("sid", sid)
@@ -211,17 +248,27 @@ class Sessions:
             identity = ("sub", subject)
         else:
             raise ValueError("a logout names a sid or a subject")
-        mark = _mark(issuer, *identity)
-        earlier = _read_mark(await self.store.get(mark))
-        latest = max(issued_at, earlier[0])
-        await self.store.put(mark, b"%r %r" % (latest, self._clock()), lifetime=LOGOUT_MARK_LIFETIME)
-        return await self.store.end_indexed(
-            _index(issuer, *identity), reason="backchannel_logout", lifetime=self._tombstone_lifetime
+        failure: StoreUnavailable | None = None
+        try:
+            await self._mark(mark_name(issuer, identity), issued_at)
+        except StoreUnavailable as error:
+            failure = error
+        ended = await self.store.end_indexed(
+            index_name(issuer, identity), reason="backchannel_logout", lifetime=self._tombstone_lifetime
         )
+        self._on_end("backchannel_logout", ended)
+        if failure is not None:
+            raise failure
+        return ended
+
+    async def _mark(self, name: str, issued_at: float) -> None:
+        earlier, _ = decode_mark(await self.store.get(name))
+        latest = max(issued_at, earlier)
+        await self.store.put(name, encode_mark(latest, self._clock()), lifetime=LOGOUT_MARK_LIFETIME)
 
     async def _was_logged_out(self, record: SessionRecord, login_started_at: float) -> bool:
-        for kind, value in _identities(record):
-            logged_out_at, arrived_at = _read_mark(await self.store.get(_mark(record.issuer, kind, value)))
+        for identity in identities(record):
+            logged_out_at, arrived_at = decode_mark(await self.store.get(mark_name(record.issuer, identity)))
             if record.issued_at <= logged_out_at and login_started_at <= arrived_at:
                 return True
         return False
@@ -230,35 +277,18 @@ class Sessions:
 
     async def claim_state(self, state: str) -> bool:
         """Use up a `state`; False if it was used before, here or on another instance."""
-        digest = hashlib.sha256(state.encode()).hexdigest()
-        return await self.store.claim(f"state:{digest}", lifetime=STATE_CLAIM_LIFETIME)
+        return await self.store.claim(state_name(state), lifetime=STATE_CLAIM_LIFETIME)
 
     async def claim_token_id(self, token_id: str, lifetime: float) -> bool:
-        """Use up a logout token's `jti`; False if it was used within the lifetime (seconds)."""
-        digest = hashlib.sha256(token_id.encode()).hexdigest()
-        return await self.store.claim(f"jti:{digest}", lifetime=lifetime)
+        """Whether a logout token may be acted on; False if its `jti` was used up within the lifetime (seconds).
+
+        It may be again and again until `use_up_token_id`: what it orders may have failed halfway.
+        """
+        return await self.store.acquire(token_id_name(token_id), owner=_PENDING, lifetime=lifetime)
+
+    async def use_up_token_id(self, token_id: str, lifetime: float) -> None:
+        """Note that all that the logout token with this `jti` orders is done."""
+        await self.store.put(token_id_name(token_id), _DONE, lifetime=lifetime)
 
     def _lifetime(self, record: SessionRecord, now: float) -> float:
         return min(self.idle, record.expires_at - now)
-
-
-def _identities(record: SessionRecord) -> list[tuple[str, str]]:
-    """Return by what the provider can name the session; plain OAuth knows neither subject nor sid."""
-    named = (("sid", record.sid), ("sub", record.subject))
-    return [(kind, value) for kind, value in named if value]
-
-
-def _index(issuer: str, kind: str, value: str) -> str:
-    return f"index:{hash_parts(issuer, kind, value).hex()}"
-
-
-def _mark(issuer: str, kind: str, value: str) -> str:
-    return f"mark:{hash_parts(issuer, kind, value).hex()}"
-
-
-def _read_mark(value: bytes | None) -> tuple[float, float]:
-    """Return when the provider logged out and when we heard of it; before all times if there is no mark."""
-    if value is None:
-        return (float("-inf"), float("-inf"))
-    logged_out_at, arrived_at = value.split()
-    return (float(logged_out_at), float(arrived_at))

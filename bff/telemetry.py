@@ -27,7 +27,13 @@ REFRESH_OUTCOMES: Final = (
 )
 BACKCHANNEL_OUTCOMES: Final = ("accepted", "refused", "unavailable")
 CROSS_ORIGIN_RULES: Final = ("fetch_metadata", "origin", "header")
-END_REASONS: Final = ("logout", "backchannel_logout", "grant_refused", "replaced")
+END_REASONS: Final = ("logout", "backchannel_logout", "grant_refused", "replaced", "subject_changed")
+STORE_FAULTS: Final = (
+    *("timeout", "unreachable", "tls", "no_master", "circuit_open", "busy", "closed", "protocol", "refused"),
+    *("ask", "clusterdown", "crossslot", "loading", "masterdown", "misconf", "moved", "noauth", "noperm"),
+    *("noreplicas", "noscript", "oom", "readonly", "tryagain", "wrongpass", "wrongtype", "key_taken"),
+)
+"""What can be wrong with the store: its errors' reasons without `store.` (`bff.stores.redis_faults`)."""
 CODES: Final = (
     *("bad_request", "no_session", "session_expired", "session_ended", "step_up_required", "csrf_rejected"),
     *("insufficient_scope", "not_found", "method_not_allowed", "body_too_large", "headers_too_large", "login_failed"),
@@ -110,7 +116,7 @@ class Metrics(Collector):
         self.csrf_rejections = Tally(
             "bff_csrf_rejections", "Requests refused as cross-origin.", "rule", CROSS_ORIGIN_RULES
         )
-        self.store_errors = Tally("bff_store_errors", "Requests that the store failed.", "operation", ())
+        self.store_errors = Tally("bff_store_errors", "Requests that the store failed.", "reason", STORE_FAULTS)
         self.backchannel_logouts = Tally(
             "bff_backchannel_logouts", "Logouts sent by the provider.", "outcome", BACKCHANNEL_OUTCOMES
         )

@@ -122,17 +122,22 @@ class CallbackEndpoint:
         login = await self._provider.redeem(code, transaction)
         handle = presented_session(request, self._cookies).handle
         presented = None if handle is None else self._sessions.store_key(handle)
-        previous = {key for key in (transaction.previous_session, presented) if key is not None}
+        previous = {key for key in (transaction.previous_session,) if key is not None} - {presented}
         try:
-            return await self._sessions.start(
+            session = await self._sessions.start(
                 self._record(login), login_started_at=transaction.started_at, previous=previous
             )
+            replaced = None if handle is None else await self._sessions.end_presented(handle, "replaced")
         except GatewayError as error:
             tokens = login.tokens
             self._provider.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)
             if isinstance(error, SessionEnded | SessionExpired):
                 raise LoginFailed(f"callback.{error.reason}") from error
             raise
+        if replaced is not None and replaced.subject != session.record.subject:
+            # Not the same user's: many providers would revoke the new tokens along with the old.
+            self._provider.revoke_later(refresh_token=replaced.refresh_token, access_token=replaced.access_token.value)
+        return session
 
     def _record(self, login: Login) -> SessionRecord:
         return record_from_login(login, now=self._clock(), max_lifetime=self._sessions.max_lifetime)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from starlette.responses import Response
 
 from bff.asgi.answers import json_answer, redirection, with_cookies
 from bff.asgi.request import Request
 from bff.endpoints.pending_logins import PendingLogins
 from bff.endpoints.presented_session import presented_session
-from bff.errors import SessionEnded, SessionExpired
+from bff.errors import NoSession
 from bff.provider import Provider
 from bff.session.cookies import SessionCookies
 from bff.sessions import Sessions
 
 
 class LogoutEndpoint:
-    """Ends the presented session, if there is one, and says where the browser goes to end it at the provider.
-
-    `on_ended` is called for every session that a logout ended.
-    """
+    """Ends the presented session, if there is one, and says where the browser goes to end it at the provider."""
 
     def __init__(
         self,
@@ -30,14 +25,12 @@ class LogoutEndpoint:
         pending: PendingLogins,
         cookies: SessionCookies,
         post_logout_path: str,
-        on_ended: Callable[[], None],
     ) -> None:
         self._provider = provider
         self._sessions = sessions
         self._pending = pending
         self._cookies = cookies
         self._post_logout_path = post_logout_path
-        self._on_ended = on_ended
 
     async def end(self, request: Request) -> Response:
         """Answer with the URL to go to: as JSON, or as a redirection for a form (RP-Initiated Logout 1.0).
@@ -55,15 +48,12 @@ class LogoutEndpoint:
 
     async def _end(self, handle: bytes) -> str:
         try:
-            session = await self._sessions.resume(handle)
-        except SessionEnded:
-            return self._post_logout_path
-        except SessionExpired:
+            seen = (await self._sessions.resume(handle)).record
+        except NoSession:
             # Past its limit it may still be in the store.
-            await self._sessions.end(self._sessions.store_key(handle), "logout")
+            seen = None
+        record = await self._sessions.end_presented(handle, "logout") or seen
+        if record is None:
             return self._post_logout_path
-        if await self._sessions.end(session.key, "logout"):
-            self._on_ended()
-        record = session.record
         self._provider.revoke_later(refresh_token=record.refresh_token, access_token=record.access_token.value)
         return self._provider.end_session_url(record) or self._post_logout_path

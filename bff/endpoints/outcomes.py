@@ -6,7 +6,7 @@ from bff.asgi import paths
 from bff.asgi.request import Request
 from bff.errors import BrowserError, CrossOriginRejected, GatewayError, LoginFailed, StoreUnavailable
 from bff.logs import event
-from bff.telemetry import OTHER, Metrics
+from bff.telemetry import Metrics
 
 
 class Outcomes:
@@ -21,14 +21,9 @@ class Outcomes:
         if outcome == "succeeded":
             self._metrics.sessions_started += 1
 
-    def logged_out(self) -> None:
-        """Note a session that its user ended."""
-        self._metrics.sessions_ended.add("logout")
-
-    def logged_out_by_provider(self, ended: int) -> None:
-        """Note a back-channel logout and how many sessions it ended."""
+    def logged_out_by_provider(self) -> None:
+        """Note a back-channel logout that was carried out."""
         self._metrics.backchannel_logouts.add("accepted")
-        self._metrics.sessions_ended.add("backchannel_logout", ended)
 
     def refused(self, request: Request, error: GatewayError) -> None:
         """Note a refused request of the gateway's own endpoints."""
@@ -43,7 +38,7 @@ class Outcomes:
             case CrossOriginRejected():
                 self._metrics.csrf_rejections.add(error.reason.removeprefix("cross_origin."))
             case StoreUnavailable():
-                self._metrics.store_errors.add(OTHER)
+                self._metrics.store_errors.add(error.reason.removeprefix("store."))
         event(
             error.log_level,
             "request.refused",

@@ -6,7 +6,7 @@ The contract, tested by one suite against every store:
 2. `update` replaces a record only if its version is the one the caller read; a record that has ended, expired or
    changed is left alone. Nothing but `create` brings a record into being, so a write in flight never undoes a logout.
 3. `end` leaves a tombstone, which `read` returns, so that a late request can be told why; a tombstone is never
-   updated, touched or replaced.
+   updated, touched or replaced. A store without room for it ends the session all the same, and without a word.
 4. `touch` extends the lifetime and changes nothing else, the version included: it never disturbs an update.
 5. Lifetimes are real: what has outlived its lifetime is not returned, by any method.
 6. `claim` and `acquire` succeed for exactly one caller at a time, on all instances together.
@@ -22,8 +22,9 @@ from typing import Final, Literal, Protocol, get_args
 
 import msgspec
 
-EndReason = Literal["logout", "backchannel_logout", "grant_refused", "replaced"]
-"""Why a session was ended before its limits: here, at the provider, by `invalid_grant`, by a new login."""
+EndReason = Literal["logout", "backchannel_logout", "grant_refused", "replaced", "subject_changed"]
+"""Why a session was ended before its limits: here, at the provider, by `invalid_grant`, by a new login, by tokens of
+another user where its own were due."""
 
 END_REASONS: Final[tuple[EndReason, ...]] = get_args(EndReason)
 
@@ -77,8 +78,12 @@ class SessionStore(Protocol):
         """Set when the session was last used and how long it lives from now; False if it is gone."""
         ...
 
-    async def end(self, key: str, *, reason: str, lifetime: float) -> bool:
-        """Replace the record by a tombstone of that lifetime; False if there was no live record."""
+    async def end(self, key: str, *, reason: str, lifetime: float) -> StoredSession | None:
+        """Replace the record by a tombstone of that lifetime, and return it; None if there was no live record.
+
+        It is returned as it was at that moment, so that whoever ends a session knows which tokens it had last. If the
+        answer that said so was lost on the way and the store was asked again, it has version 0 and no content.
+        """
         ...
 
     async def end_indexed(self, index: str, *, reason: str, lifetime: float) -> int:

@@ -69,20 +69,22 @@ class MemoryStore:
         self._sessions.set(key, StoredSession(found.version, touched_at, found.sealed), now + lifetime)
         return True
 
-    async def end(self, key: str, *, reason: str, lifetime: float) -> bool:
+    async def end(self, key: str, *, reason: str, lifetime: float) -> StoredSession | None:
         """Replace a live record by a tombstone."""
         now = self._now()
-        if not isinstance(self._sessions.get(key), StoredSession):
-            return False
+        found = self._sessions.get(key)
+        if not isinstance(found, StoredSession):
+            return None
         self._sessions.set(key, Tombstone(reason), now + lifetime)
-        return True
+        return found
 
     async def end_indexed(self, index: str, *, reason: str, lifetime: float) -> int:
         """End every session listed under the index."""
         self._now()
         members = self._indexes.get(index) or {}
         self._indexes.remove(index)
-        return sum([await self.end(key, reason=reason, lifetime=lifetime) for key in members])
+        ended = [await self.end(key, reason=reason, lifetime=lifetime) for key in members]
+        return sum(session is not None for session in ended)
 
     async def claim(self, name: str, *, lifetime: float) -> bool:
         """Return True for the first caller within the lifetime."""

@@ -41,6 +41,7 @@ from bff.stores.redis_scripts import (
     TOUCH,
     UPDATE,
     Script,
+    decode_ended,
     encode_session,
     encode_tombstone,
     encode_version,
@@ -132,10 +133,11 @@ class RedisStore:
         encoded = encode_version(milliseconds(touched_at))
         return await self._run(TOUCH, key, ENDED, encoded, milliseconds(lifetime))
 
-    async def end(self, key: str, *, reason: str, lifetime: float) -> bool:
+    async def end(self, key: str, *, reason: str, lifetime: float) -> StoredSession | None:
         """Replace a live record by a tombstone."""
         tombstone = encode_tombstone(reason)
-        return await self._run(END, key, ENDED, tombstone, milliseconds(lifetime))
+        found: bytes | None = await self._command(END, key, ENDED, tombstone, milliseconds(lifetime))
+        return None if found is None else decode_ended(found)
 
     async def end_indexed(self, index: str, *, reason: str, lifetime: float) -> int:
         """End every session listed under the index.
@@ -148,7 +150,7 @@ class RedisStore:
         ended = [await self.end(key, reason=reason, lifetime=lifetime) for key in keys]
         if keys:
             await self._command("ZREM", index, *keys)
-        return sum(ended)
+        return sum(session is not None for session in ended)
 
     async def claim(self, name: str, *, lifetime: float) -> bool:
         """Return True for the first caller within the lifetime."""

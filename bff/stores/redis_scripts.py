@@ -9,6 +9,10 @@
 
 Numbers are big-endian; times are milliseconds since the epoch. The scripts compare bytes and never interpret them. A
 script that finds its own value already in place says so: an answer may be lost on the way, and asking again is safe.
+
+A server whose memory is full refuses a script's first write if that can take memory, and lets later ones pass. TOUCH
+and END, which take none, begin with one that is never refused: a session in use does not expire, and a logout works.
+Should the tombstone be refused all the same, the session has ended without it.
 """
 
 from __future__ import annotations
@@ -58,21 +62,22 @@ TOUCH: Final = Script("""
 -- the session, the version of a tombstone, touched at, lifetime
 local version = redis.call('GETRANGE', KEYS[1], 0, 7)
 if version == '' or version == ARGV[1] then return 0 end
-redis.call('SETRANGE', KEYS[1], 8, ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('SETRANGE', KEYS[1], 8, ARGV[2])
 return 1
 """)
 
 END: Final = Script("""
--- the session, the version of a tombstone, the tombstone, its lifetime
-local version = redis.call('GETRANGE', KEYS[1], 0, 7)
-if version == '' then return 0 end
-if version == ARGV[1] then
-  if redis.call('GET', KEYS[1]) == ARGV[2] then return 1 end
-  return 0
+-- the session, the version of a tombstone, the tombstone, its lifetime: what was there, '' if this very tombstone was
+local found = redis.call('GET', KEYS[1])
+if not found then return false end
+if string.sub(found, 1, 8) == ARGV[1] then
+  if found == ARGV[2] then return '' end
+  return false
 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return 1
+redis.call('DEL', KEYS[1])
+redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return found
 """)
 
 LIST: Final = Script("""
@@ -113,6 +118,13 @@ def encode_session(touched_at: float, sealed: bytes) -> bytes:
 def encode_tombstone(reason: str) -> bytes:
     """Return a tombstone, unlike any other, so that whoever set it can recognise it."""
     return ENDED + secrets.token_bytes(HEAD_LENGTH - len(ENDED)) + reason.encode("ascii")
+
+
+def decode_ended(value: bytes) -> StoredSession:
+    """Return what END took away; a session without version and content if the answer that had them was lost."""
+    found = decode_stored(value, 0, len(value))
+    assert isinstance(found, StoredSession)
+    return found
 
 
 def decode_stored(buffer: bytes, start: int, stop: int) -> StoredSession | Tombstone:

@@ -226,5 +226,5 @@ class Refresher:
 
     async def _end_for_changed_subject(self, session: Session) -> NoReturn:
         self._on_refresh("subject_changed")
-        await self._sessions.end(session.key, "grant_refused")
+        await self._sessions.end(session.key, "subject_changed")
         raise SessionEnded("refresh.subject_changed")

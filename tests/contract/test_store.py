@@ -156,6 +156,15 @@ async def test_what_was_ended_leaves_a_tombstone_everywhere(store: SessionStore,
         assert await reader.read(KEY) == Tombstone("logout")
 
 
+async def test_whoever_ends_a_session_gets_what_it_was_at_that_moment(
+    store: SessionStore, other_store: SessionStore
+) -> None:
+    await create(store)
+    assert await other_store.update(KEY, b"refreshed", version=1)
+    assert await store.end(KEY, reason="logout", lifetime=LONG) == StoredSession(2, 1_700_000_000.125, b"refreshed")
+    assert await store.end(KEY, reason="logout", lifetime=LONG) is None
+
+
 async def test_nothing_undoes_an_end(store: SessionStore, other_store: SessionStore) -> None:
     await create(store)
     assert await store.end(KEY, reason="logout", lifetime=LONG)
@@ -170,7 +179,7 @@ async def test_nothing_undoes_an_end(store: SessionStore, other_store: SessionSt
 
 
 async def test_ending_what_is_not_there_leaves_nothing(store: SessionStore) -> None:
-    assert not await store.end(KEY, reason="logout", lifetime=LONG)
+    assert await store.end(KEY, reason="logout", lifetime=LONG) is None
     assert await store.read(KEY) is None
 
 
@@ -184,7 +193,7 @@ async def test_a_tombstone_is_gone_when_its_lifetime_is_over(store: SessionStore
 async def test_of_many_who_end_a_session_one_did(store: SessionStore, other_store: SessionStore) -> None:
     await create(store)
     results = await asyncio.gather(*(s.end(KEY, reason="logout", lifetime=LONG) for s in [store, other_store] * 10))
-    assert results.count(True) == 1
+    assert [session for session in results if session is not None] == [StoredSession(1, 1_700_000_000.125, SEALED)]
 
 
 async def test_an_update_in_flight_never_undoes_a_logout(store: SessionStore, other_store: SessionStore) -> None:

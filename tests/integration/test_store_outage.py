@@ -129,7 +129,8 @@ async def test_an_answer_that_is_lost_changes_no_outcome(front: Relay) -> None:
         assert await losing(store.update(KEY, b"second", version=1)) is True
         assert await store.read(KEY) == StoredSession(2, 1_700_000_000.0, b"second")
         assert await losing(store.touch(KEY, touched_at=1_700_000_001.0, lifetime=LONG)) is True
-        assert await losing(store.end(KEY, reason="logout", lifetime=LONG)) is True
+        await store.end("none", reason="logout", lifetime=LONG)  # from now on the server knows the script
+        assert await losing(store.end(KEY, reason="logout", lifetime=LONG)) == StoredSession(0, 0.0, b"")
         assert await store.read(KEY) == Tombstone("logout")
         assert await losing(store.claim("name", lifetime=LONG)) is True
         assert await losing(store.claim("name", lifetime=LONG)) is False
@@ -244,6 +245,47 @@ async def test_a_server_without_memory_refuses_writes_and_leaves_no_half_session
     finally:
         server.ask("CONFIG", "SET", "maxmemory", "0")
     assert await store.update(KEY, b"new", version=1)
+
+
+async def test_a_server_without_memory_still_ends_sessions_and_says_why(
+    server: RedisProcess, store: RedisStore
+) -> None:
+    for key in ("c" * 64, "d" * 64):
+        await create(store, key, b"sealed", "index")
+    server.ask("CONFIG", "SET", "maxmemory", "1")
+    try:
+        assert await store.end(KEY, reason="logout", lifetime=LONG) == LIVE
+        assert await store.end_indexed("index", reason="backchannel_logout", lifetime=LONG) == 2
+        assert await store.read(KEY) == Tombstone("logout")
+        assert await store.read("c" * 64) == await store.read("d" * 64) == Tombstone("backchannel_logout")
+        assert await refusal(store.claim("name", lifetime=LONG)) == "store.oom", "memory was full all the time"
+    finally:
+        server.ask("CONFIG", "SET", "maxmemory", "0")
+    assert await store.end_indexed("index", reason="backchannel_logout", lifetime=LONG) == 0
+
+
+async def test_a_session_in_use_does_not_expire_while_the_server_is_without_memory(
+    server: RedisProcess, store: RedisStore
+) -> None:
+    await store.touch(KEY, touched_at=1_700_000_000.0, lifetime=1.0)
+    server.ask("CONFIG", "SET", "maxmemory", "1")
+    try:
+        assert await store.touch(KEY, touched_at=1_700_000_001.0, lifetime=LONG)
+        assert await refusal(store.claim("name", lifetime=LONG)) == "store.oom", "memory was full all the time"
+    finally:
+        server.ask("CONFIG", "SET", "maxmemory", "0")
+    assert await store.read(KEY) == StoredSession(1, 1_700_000_001.0, LIVE.sealed)
+    assert server.ask("PTTL", f"{store._prefix}{KEY}") > 1000
+
+
+async def test_a_tombstone_that_is_refused_keeps_no_session_alive(server: RedisProcess, store: RedisStore) -> None:
+    name = f"{store._prefix}{KEY}"
+    server.ask("ACL", "SETUSER", "default", "-set")
+    try:
+        assert await store.end(KEY, reason="logout", lifetime=LONG) == LIVE
+        assert server.ask("EXISTS", name) == 0
+    finally:
+        server.ask("ACL", "SETUSER", "default", "+set")
 
 
 async def test_a_replica_refuses_writes_and_one_without_its_master_refuses_reads() -> None:

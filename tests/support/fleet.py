@@ -85,9 +85,10 @@ class UnreliableStore:
         """Extend a record's lifetime."""
         return bool(await self._call("touch", key, touched_at=touched_at, lifetime=lifetime))
 
-    async def end(self, key: str, *, reason: str, lifetime: float) -> bool:
+    async def end(self, key: str, *, reason: str, lifetime: float) -> StoredSession | None:
         """Replace a record by a tombstone."""
-        return bool(await self._call("end", key, reason=reason, lifetime=lifetime))
+        ended: StoredSession | None = await self._call("end", key, reason=reason, lifetime=lifetime)
+        return ended
 
     async def end_indexed(self, index: str, *, reason: str, lifetime: float) -> int:
         """End every session under the index."""

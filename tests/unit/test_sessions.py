@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,7 @@ class Bench:
         self.clock = Clock(NOW)
         self.store = MemoryStore(self.clock)
         self.events: list[tuple[int, str, dict[str, str]]] = []
+        self.ended: Counter[str] = Counter()
         self.handles = iter(range(1, 1000))
         self.sessions = self.instance()
 
@@ -50,10 +52,14 @@ class Bench:
             clock=self.clock,
             random_bytes=lambda count: next(self.handles).to_bytes(count, "big"),
             on_event=self._note,
+            on_end=self._count,
         )
 
     def _note(self, level: int, name: str, **fields: str) -> None:
         self.events.append((level, name, fields))
+
+    def _count(self, reason: str, count: int) -> None:
+        self.ended[reason] += count
 
     async def start(
         self, sessions: Sessions | None = None, *, previous: tuple[str, ...] = (), **changes: Any
@@ -404,6 +410,28 @@ async def test_a_session_that_was_ended_says_so_everywhere_at_once(bench: Bench,
         await bench.instance().resume(started.handle)
     assert ended.value.reason == f"session.ended.{reason}"
     assert not await bench.sessions.end(started.key, reason)
+    assert bench.ended == {reason: 1}
+
+
+async def test_whoever_ends_a_session_with_its_handle_gets_what_it_held_last(bench: Bench) -> None:
+    started = await bench.start()
+    refreshed = session_record(refresh_token="refresh-2", expires_at=bench.clock() + LONGEST)
+    assert await bench.instance().replace(started, refreshed)
+    assert await bench.sessions.end_presented(started.handle, "logout") == refreshed
+    assert await bench.sessions.end_presented(started.handle, "logout") is None
+    assert bench.ended == {"logout": 1}
+
+
+async def test_a_session_that_cannot_be_opened_ends_all_the_same(bench: Bench) -> None:
+    started = await bench.start(bench.instance(OLD_KEY))
+    assert await bench.sessions.end_presented(started.handle, "logout") is None
+    assert await bench.store.read(started.key) == Tombstone("logout")
+
+
+async def test_what_a_login_replaces_is_counted_if_it_was_alive(bench: Bench) -> None:
+    first = await bench.start()
+    await bench.start(previous=(first.key, "unknown"))
+    assert bench.ended == {"replaced": 1}
 
 
 def test_a_reason_the_gateway_did_not_write_is_not_repeated(bench: Bench) -> None:
@@ -430,6 +458,7 @@ async def test_a_logout_by_sid_ends_the_sessions_of_that_sid_only(bench: Bench) 
     first, second = await bench.start(sid="one"), await bench.start(sid="one")
     other = await bench.start(sid="two")
     assert await bench.instance().end_by_provider(ISSUER, "one", SUBJECT, NOW) == 2
+    assert bench.ended == {"backchannel_logout": 2}
     for ended in (first, second):
         with pytest.raises(SessionEnded) as error:
             await bench.sessions.resume(ended.handle)
@@ -485,6 +514,7 @@ async def test_a_login_under_way_when_the_logout_arrives_does_not_succeed(bench:
     handle = 1
     with pytest.raises(SessionEnded):
         await bench.sessions.resume(handle.to_bytes(32, "big"))
+    assert bench.ended.total() == 0, "nobody had it"
 
 
 @pytest.mark.parametrize("is_before", [True, False])
@@ -546,14 +576,17 @@ async def test_a_login_whose_logout_cannot_be_checked_does_not_succeed(bench: Be
         await bench.start(sessions)
 
 
-async def test_a_logout_that_could_not_be_marked_is_not_reported_as_done(bench: Bench) -> None:
+async def test_a_logout_that_could_not_be_marked_ends_the_sessions_and_is_not_reported_as_done(bench: Bench) -> None:
     started = await bench.start()
     sessions = bench.instance(store=Failing(bench.store, put=unavailable))
     with pytest.raises(StoreUnavailable):
         await sessions.end_by_provider(ISSUER, SID, None, NOW)
-    assert await bench.sessions.end_by_provider(ISSUER, SID, None, NOW) == 1, "the provider sends it again"
     with pytest.raises(SessionEnded):
         await bench.sessions.resume(started.handle)
+    assert bench.ended == {"backchannel_logout": 1}
+    assert await bench.sessions.end_by_provider(ISSUER, SID, None, NOW) == 0, "the provider sends it again"
+    with pytest.raises(SessionEnded):
+        await bench.sessions.start(session_record(issued_at=NOW), login_started_at=NOW - 5)
 
 
 async def test_the_logout_of_a_session_in_use_all_day_still_finds_it(bench: Bench) -> None:
@@ -576,16 +609,22 @@ async def test_a_state_is_used_once_on_all_instances_together(bench: Bench) -> N
     assert not await bench.sessions.claim_state("state")
 
 
-async def test_a_logout_token_is_used_once_within_its_lifetime(bench: Bench) -> None:
+async def test_a_logout_token_that_was_used_up_is_not_used_again_within_its_lifetime(bench: Bench) -> None:
     assert await bench.sessions.claim_token_id("jti", 120)
+    await bench.sessions.use_up_token_id("jti", 120)
     assert not await bench.instance().claim_token_id("jti", 120)
     assert await bench.sessions.claim_state("jti"), "a state of the same text is something else"
     bench.clock.advance(120)
     assert await bench.sessions.claim_token_id("jti", 120)
 
 
+async def test_a_logout_token_whose_work_is_not_done_may_come_again_on_any_instance(bench: Bench) -> None:
+    for sessions in (bench.sessions, bench.instance(), bench.sessions):
+        assert await sessions.claim_token_id("jti", 120)
+
+
 async def test_a_claim_that_cannot_be_made_is_not_granted(bench: Bench) -> None:
-    sessions = bench.instance(store=Failing(bench.store, claim=unavailable))
+    sessions = bench.instance(store=Failing(bench.store, claim=unavailable, acquire=unavailable))
     with pytest.raises(StoreUnavailable):
         await sessions.claim_state("state")
     with pytest.raises(StoreUnavailable):

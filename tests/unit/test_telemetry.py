@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from bff import errors
 from bff.errors import GatewayError
 from bff.session.store import END_REASONS
-from bff.telemetry import CODES, DURATION_BOUNDS, OTHER, Metrics
+from bff.stores import redis_faults
+from bff.telemetry import CODES, DURATION_BOUNDS, OTHER, STORE_FAULTS, Metrics
 from bff.telemetry import END_REASONS as COUNTED_END_REASONS
 
 
@@ -91,6 +92,7 @@ def test_the_other_counters_are_read_as_they_were_counted() -> None:
     metrics.sessions_ended.add("backchannel_logout", 3)
     metrics.backchannel_logouts.add("accepted")
     metrics.csrf_rejections.add("origin")
+    metrics.store_errors.add("timeout")
     metrics.store_errors.add("anything")
     metrics.refused("no_session")
     metrics.meter("/api").refused("no_session")
@@ -100,7 +102,7 @@ def test_the_other_counters_are_read_as_they_were_counted() -> None:
     assert read["bff_sessions_ended_total[backchannel_logout]"] == 3
     assert read["bff_backchannel_logouts_total[accepted]"] == 1
     assert read["bff_csrf_rejections_total[origin]"] == 1
-    assert read[f"bff_store_errors_total[{OTHER}]"] == 1
+    assert (read["bff_store_errors_total[timeout]"], read[f"bff_store_errors_total[{OTHER}]"]) == (1, 1)
     assert read["bff_refusals_total[no_session]"] == 2
     assert read["bff_open_exchanges"] == 7
 
@@ -116,6 +118,13 @@ def test_every_error_that_becomes_an_answer_has_a_counter() -> None:
 
 def test_every_reason_for_ending_a_session_has_a_counter() -> None:
     assert set(END_REASONS) == set(COUNTED_END_REASONS)
+
+
+def test_everything_that_can_be_wrong_with_the_store_has_a_counter() -> None:
+    reasons = {value for name, value in vars(redis_faults).items() if name.isupper() and isinstance(value, str)}
+    reasons |= {redis_faults.reason_of_code(code) for code in redis_faults._CODES}
+    reasons |= {reason for _, reason in redis_faults._WITHOUT_CODE}
+    assert reasons | {"store.key_taken"} == {f"store.{fault}" for fault in STORE_FAULTS}
 
 
 def test_metrics_of_two_gateways_in_one_process_are_apart() -> None:

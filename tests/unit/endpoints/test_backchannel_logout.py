@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
 import pytest
 
+from bff.errors import StoreUnavailable
 from tests.support.asgi_call import Answer, Fields
 from tests.support.gateway_browser import Browser, Site
 from tests.support.signed_tokens import logout_token_claims, rsa_key, sign
@@ -155,11 +157,67 @@ async def test_a_post_that_breaks_off_is_refused(site: Site) -> None:
     assert_refused(await post_body(site, b"logout_token=x", breaks_off=True))
 
 
-@pytest.mark.parametrize("failing", ["claim", "put", "end_indexed"])
-async def test_a_store_outage_is_a_failure(site: Site, failing: str) -> None:
+@pytest.mark.parametrize("failing", ["put", "end_indexed", "*"])
+async def test_a_logout_that_the_store_failed_succeeds_when_the_provider_sends_it_again(
+    site: Site, failing: str
+) -> None:
+    browser = await sign_in(site)
+    token = logout_token(site)
     site.store.failing.add(failing)
-    assert_refused(await post(site, logout_token(site)))
+    assert_refused(await post(site, token))
     assert site.count("backchannel_logouts", "unavailable") == 1
+    site.store.failing.clear()
+    assert (await post(site, token)).status == 200
+    assert not await is_logged_in(browser)
+    assert_refused(await post(site, token))
+    assert site.count("backchannel_logouts", "refused") == 1
+
+
+@pytest.mark.parametrize("method", ["acquire", "put", "end_indexed"])
+async def test_an_answer_of_the_store_that_is_lost_loses_no_logout(
+    site: Site, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    browser = await sign_in(site)
+    made: Callable[..., Awaitable[object]] = getattr(site.store._inner, method)
+
+    async def lose(*arguments: object, **named: object) -> None:
+        await made(*arguments, **named)
+        raise StoreUnavailable("store.timeout")
+
+    monkeypatch.setattr(site.store, method, lose, raising=False)
+    token = logout_token(site)
+    first = await post(site, token)
+    assert not await is_logged_in(browser)
+    monkeypatch.undo()
+    assert first.status == 200 or (await post(site, token)).status == 200
+    assert_refused(await post(site, token))
+
+
+async def test_a_token_that_cannot_be_checked_for_replay_still_ends_the_sessions(site: Site) -> None:
+    browser = await sign_in(site)
+    site.store.failing.add("acquire")
+    assert (await post(site, logout_token(site))).status == 200
+    assert not await is_logged_in(browser)
+
+
+async def test_a_store_that_keeps_nothing_new_still_ends_the_sessions_and_is_a_failure(site: Site) -> None:
+    """As a server whose memory is full: a login under way could not be forestalled."""
+    browser = await sign_in(site)
+    site.store.failing |= {"acquire", "claim", "put"}
+    assert_refused(await post(site, logout_token(site)))
+    assert not await is_logged_in(browser)
+    assert site.count("sessions_ended", "backchannel_logout") == 1
+
+
+async def test_a_token_whose_use_cannot_be_noted_has_done_its_work(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = await sign_in(site)
+
+    async def fail(_token_id: str, _lifetime: float) -> None:
+        raise StoreUnavailable("store.timeout")
+
+    monkeypatch.setattr(site.gateway.sessions, "use_up_token_id", fail)
+    assert (await post(site, logout_token(site))).status == 200
+    assert not await is_logged_in(browser)
 
 
 async def test_a_store_that_is_back_in_a_moment_is_waited_for(site: Site) -> None:

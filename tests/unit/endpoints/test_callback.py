@@ -77,6 +77,39 @@ async def test_a_session_presented_only_at_the_callback_ends_too(browser: Browse
     assert (await other.session())["authenticated"] is False
 
 
+@pytest.mark.parametrize("began_with_it", [True, False])
+async def test_of_another_users_session_that_a_login_replaces_the_tokens_are_revoked(
+    browser: Browser, site: Site, began_with_it: bool
+) -> None:
+    site.provider.userinfo = {}
+    site.provider.overrides["/userinfo"] = lambda _: httpx2.Response(404)
+    other = site.browser()
+    await other.sign_in()
+    old = [*site.provider._live, site.provider.latest_access_token]
+    site.provider.id_token_changes = {"sub": "user-2"}
+    if began_with_it:
+        browser.cookies[SESSION_COOKIE] = other.cookies[SESSION_COOKIE]
+    request = await browser.begin()
+    browser.cookies[SESSION_COOKIE] = other.cookies[SESSION_COOKIE]
+    await browser.finish(request, site="same-site")
+    await asyncio.sleep(1)
+    assert site.provider.revoked == old
+    assert (await browser.session())["claims"]["sub"] == "user-2"
+    assert site.count("sessions_ended", "replaced") == 1
+
+
+async def test_of_the_same_users_session_that_a_login_replaces_no_token_is_revoked(
+    browser: Browser, site: Site
+) -> None:
+    """Many providers revoke by grant or by session of theirs: the new tokens would be dead as well."""
+    await browser.sign_in()
+    request = await browser.begin()
+    await browser.finish(request, site="same-site")
+    await asyncio.sleep(1)
+    assert site.session_count() == 1
+    assert site.provider.revoked == []
+
+
 async def test_a_session_cookie_set_in_advance_is_never_adopted(browser: Browser, site: Site) -> None:
     browser.cookies[SESSION_COOKIE] = ("A" * 43, "Strict")
     await browser.sign_in()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
 import pytest
 
+from bff.session.cookies import decode_handle
+from bff.session.store import StoredSession
 from tests.support.asgi_call import Answer, Fields
 from tests.support.gateway_browser import SESSION_COOKIE, Browser, Site, running_site
 from tests.support.signed_tokens import CLIENT_ID, ISSUER
@@ -75,6 +78,38 @@ async def test_the_tokens_are_revoked_after_the_answer(browser: Browser, site: S
     assert [token.split("-")[0] for token in site.provider.revoked] == ["refresh", "access"]
 
 
+async def test_the_tokens_of_a_refresh_that_finishes_in_between_are_revoked(
+    browser: Browser, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await browser.sign_in()
+    handle = decode_handle(str(browser.session_cookie).encode())
+    assert handle is not None
+
+    async def refresh_first(key: str, **arguments: Any) -> StoredSession | None:
+        await site.gateway.tokens.refresh_now(await site.gateway.sessions.resume(handle))
+        return await site.store._inner.end(key, **arguments)
+
+    monkeypatch.setattr(site.store, "end", refresh_first, raising=False)
+    await log_out(browser)
+    await asyncio.sleep(1)
+    assert len(site.provider._spent) == 1
+    assert {*site.provider._live, site.provider.latest_access_token} == set(site.provider.revoked)
+
+
+async def test_a_session_past_its_limit_that_is_still_in_the_store_is_ended_with_its_tokens(
+    browser: Browser, site: Site
+) -> None:
+    await browser.sign_in()
+    handle = decode_handle(str(browser.session_cookie).encode())
+    assert handle is not None
+    key = site.gateway.sessions.store_key(handle)
+    await site.store._inner.touch(key, touched_at=site.provider.clock() - 86400, lifetime=60)
+    assert (await log_out(browser)).json["logout_url"].startswith(f"{ISSUER}/logout?")
+    await asyncio.sleep(1)
+    assert len(site.provider.revoked) == 2
+    assert site.session_count() == 0
+
+
 async def test_a_provider_that_cannot_be_reached_does_not_stop_a_logout(browser: Browser, site: Site) -> None:
     await browser.sign_in()
     site.provider.overrides["/revoke"] = lambda _: httpx2.Response(503)
@@ -126,8 +161,8 @@ async def test_a_second_logout_finds_nothing_left_to_do(browser: Browser, site: 
 async def test_a_session_that_another_request_has_just_ended_is_not_counted_again(
     browser: Browser, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def too_late(_key: str, **_arguments: object) -> bool:
-        return False
+    async def too_late(_key: str, **_arguments: object) -> None:
+        return None
 
     await browser.sign_in()
     monkeypatch.setattr(site.store, "end", too_late, raising=False)

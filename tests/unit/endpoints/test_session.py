@@ -204,6 +204,15 @@ class TestRefresh:
         site.provider.end_grants()
         assert (await browser.fetch("POST", "/bff/session/refresh")).json == ANONYMOUS
         assert await browser.session() == ANONYMOUS
+        assert site.count("sessions_ended", "grant_refused") == 1
+
+    async def test_that_brings_tokens_of_another_user_ends_the_session(self, site: Site, browser: Browser) -> None:
+        await browser.sign_in()
+        site.provider.id_token_changes = {"sub": "user-2"}
+        assert (await browser.fetch("POST", "/bff/session/refresh")).json == ANONYMOUS
+        assert await browser.session() == ANONYMOUS
+        assert site.count("sessions_ended", "subject_changed") == 1
+        assert site.count("sessions_ended", "grant_refused") == 0
 
     async def test_without_a_provider_is_told_and_ends_nothing(self, site: Site, browser: Browser) -> None:
         await browser.sign_in()

@@ -116,7 +116,8 @@ class AgainstAModel(RuleBasedStateMachine):
     @rule(key=keys, lifetime=lifetimes, reason=st.sampled_from(["logout", "replaced"]))
     def end(self, key: str, lifetime: int, reason: str) -> None:
         live = self.live(key)
-        assert self.result(self.store.end(key, reason=reason, lifetime=lifetime)) is (live is not None)
+        ended = self.result(self.store.end(key, reason=reason, lifetime=lifetime))
+        assert ended == (None if live is None else StoredSession(live.version, live.touched_at, live.sealed))
         if live is not None:
             live.reason, live.ends_at = reason, self.clock() + lifetime
 
