@@ -10,12 +10,16 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from bff.server import GRACEFUL_SHUTDOWN
+from bff.tokens.tokens import SHUTDOWN_TIMEOUT
 from tests.deploy.dockerfile import CHECKOUT
 from tests.support.left_out import leave_out
 
 DEPLOY = CHECKOUT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
 OVERLAYS = ("production", "local")
+LONGEST_STOP = GRACEFUL_SHUTDOWN + SHUTDOWN_TIMEOUT + 10
+"""Seconds from a SIGTERM to the end: open calls, then refreshes under way, then everything else that is closed."""
 
 
 def yaml_documents(text: str) -> list[Any]:

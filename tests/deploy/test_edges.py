@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -18,11 +19,13 @@ from typing import Any
 import httpx2
 import pytest
 
+from bff.proxy.patience import KEEP_ALIVE
 from tests.certification.browser import Browser
 from tests.deploy.edges import (
     CADDYFILE,
     EDGES,
     HOST,
+    NGINX,
     Edge,
     caddy_command,
     caddy_configuration,
@@ -110,10 +113,18 @@ def api() -> Iterator[Api]:
 @pytest.fixture(scope="module", params=EDGES)
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, api: Api) -> Iterator[Site]:
     place = new_place(tmp_path_factory.mktemp(request.param))
-    settings = {"BFF_TRUSTED_PROXIES": "127.0.0.1", "BFF_MAX_BODY": str(MAX_BODY)}
     with ExitStack() as stack:
         provider = stack.enter_context(start_provider())
-        gateway = stack.enter_context(start_gateway(provider, api.url, None, public_url=place.public_url, **settings))
+        gateway = stack.enter_context(
+            start_gateway(
+                provider,
+                api.url,
+                None,
+                public_url=place.public_url,
+                BFF_TRUSTED_PROXIES="127.0.0.1",
+                BFF_MAX_BODY=str(MAX_BODY),
+            )
+        )
         edge = stack.enter_context(EDGES[request.param](replace(place, gateway_port=gateway.port)))
         site = Site(edge, gateway, api)
         await_site(site)
@@ -220,6 +231,13 @@ def logged(gateway: GatewayServer, request_id: str) -> dict[str, Any]:
                 return record
         time.sleep(0.05)
     raise AssertionError(f"no line for {request_id}")
+
+
+def test_an_idle_connection_is_closed_by_the_edge_before_the_gateway_does() -> None:
+    (nginx_idle,) = re.findall(r"(?m)^    keepalive_timeout (\d+)s;$", NGINX.read_text(encoding="utf-8"))
+    (caddy_idle,) = re.findall(r"(?m)^\t+keepalive (\d+)s$", CADDYFILE.read_text(encoding="utf-8"))
+    assert int(nginx_idle) < KEEP_ALIVE
+    assert int(caddy_idle) < KEEP_ALIVE
 
 
 def await_site(site: Site) -> None:

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from bff.server import GRACEFUL_SHUTDOWN
 from tests.deploy.dockerfile import CHECKOUT, read_stages
-from tests.deploy.documents import DEPLOY, KUBERNETES, OVERLAYS, manifests, rendered
+from tests.deploy.documents import DEPLOY, KUBERNETES, LONGEST_STOP, OVERLAYS, manifests, rendered
 from tests.support.left_out import leave_out
 
 OLDEST_VERSION = "1.30"
@@ -85,7 +84,7 @@ def test_open_calls_get_their_time_to_end_after_the_pause(overlay: str) -> None:
     (container,) = pod["containers"]
     pause = container["lifecycle"]["preStop"]
     assert pause.keys() == {"sleep"}
-    assert pod["terminationGracePeriodSeconds"] > pause["sleep"]["seconds"] + GRACEFUL_SHUTDOWN
+    assert pod["terminationGracePeriodSeconds"] >= pause["sleep"]["seconds"] + LONGEST_STOP
 
 
 @each_overlay

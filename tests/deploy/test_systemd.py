@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from bff.demo.child import clean_environment
-from bff.server import GRACEFUL_SHUTDOWN
-from tests.deploy.documents import DEPLOY
+from tests.deploy.documents import DEPLOY, LONGEST_STOP
 from tests.support.left_out import leave_out
 from tests.support.processes import reserve_port, running
 
@@ -55,7 +54,7 @@ def test_systemd_finds_it_well_protected(unit: Path) -> None:
 
 def test_open_calls_get_their_time_to_end() -> None:
     (seconds,) = re.findall(r"(?m)^TimeoutStopSec=(\d+)s$", UNIT)
-    assert int(seconds) > GRACEFUL_SHUTDOWN
+    assert int(seconds) >= LONGEST_STOP
 
 
 def test_a_faulty_configuration_is_not_tried_again_and_again() -> None:
