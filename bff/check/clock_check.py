@@ -14,15 +14,19 @@ _CURE: Final = "Keep this machine's clock by NTP; if it is right, tell those who
 
 
 def provider_clock(offset: float) -> Finding:
-    """Judge how many seconds the provider is ahead; beyond the leeway its ID tokens are refused."""
+    """Judge how many seconds the provider is ahead; beyond the leeway its ID tokens are from the future."""
     seen = f"The provider's clock is {_words(offset)}"
     if abs(offset) <= NOTICEABLE:
         return good("provider.clock", "BFF_ISSUER", seen)
     if abs(offset) <= CLOCK_LEEWAY / 2:
         return note("provider.clock", "BFF_ISSUER", seen, _CURE)
-    seen = f"{seen}; from {CLOCK_LEEWAY:g} s on its tokens are refused"
-    kind = degraded if abs(offset) <= CLOCK_LEEWAY else unusable
-    return kind("provider.clock", "BFF_ISSUER", seen, _CURE)
+    if offset > CLOCK_LEEWAY:
+        return unusable(
+            "provider.clock", "BFF_ISSUER", f"{seen}: its ID tokens are refused, being from the future", _CURE
+        )
+    return degraded(
+        "provider.clock", "BFF_ISSUER", f"{seen}: its tokens may be refused, or end too early or late", _CURE
+    )
 
 
 def store_clock(offset: float, server: str) -> Finding:

@@ -14,8 +14,9 @@ from bff.check.findings import Level
         (-4.9, Level.GOOD, "that of this machine"),
         (20.0, Level.NOTE, "20 s ahead of"),
         (-45.0, Level.DEGRADED, "45 s behind"),
-        (61.0, Level.UNUSABLE, "tokens are refused"),
-        (-3600.0, Level.UNUSABLE, "3600 s behind"),
+        (45.0, Level.DEGRADED, "may be refused"),
+        (61.0, Level.UNUSABLE, "from the future"),
+        (-3600.0, Level.DEGRADED, "3600 s behind"),
     ],
 )
 def test_the_providers_clock_is_judged_by_the_leeway_of_tokens(offset: float, level: Level, words: str) -> None:
