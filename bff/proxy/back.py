@@ -89,7 +89,7 @@ class Back(asyncio.Protocol):
         self._fields: list[tuple[bytes, bytes]] = []
         self._section_size = 0
         self._in_head = True
-        self._until_close = False
+        self._until_close = self._has_ended = False
         self._is_complete = False
         self._is_in_doubt = False
         self._keep_alive = False
@@ -161,12 +161,16 @@ class Back(asyncio.Protocol):
         elif self.receiver is not None:
             self.receiver.answer_flush()
 
+    def eof_received(self) -> None:
+        # Over TLS only for a proper end: a connection that was cut ends without it (RFC 9112 section 9.8).
+        self._has_ended = True
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
         receiver, self.receiver = self.receiver, None
         if receiver is None:
             return
-        if self._until_close and exc is None:
+        if self._until_close and self._has_ended and exc is None:
             receiver.answer_complete()
         else:
             receiver.back_lost("upstream.connection_lost")

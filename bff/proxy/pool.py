@@ -47,6 +47,8 @@ class Pool:
         """Open a connection; raises `UpstreamUnavailable` or `UpstreamTimeout`."""
         loop = asyncio.get_running_loop()
         tls = self._tls if origin.is_secure else None
+        if origin.is_secure and tls is None:
+            raise UpstreamUnavailable("upstream.tls")
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 _, back = await loop.create_connection(Back, origin.hostname, origin.port, ssl=tls)

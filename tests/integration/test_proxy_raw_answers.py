@@ -219,7 +219,7 @@ async def test_an_upstream_cannot_set_our_cookies_or_speak_for_the_origin(
     answered = await proxy.exchange(proxy.request(b"GET", b"/open/x"))
     assert answered is not None
     names = [name.lower() for name, _ in answered.fields]
-    assert names == [b"x-fine", b"content-length", b"x-content-type-options", b"x-request-id"]
+    assert names == [b"x-fine", b"date", b"content-length", b"x-content-type-options", b"x-request-id"]
 
 
 async def test_connections_are_used_again_after_good_answers_alone(proxy: ProxyServer, upstream: RawUpstream) -> None:

@@ -11,6 +11,7 @@ import functools
 import itertools
 import secrets
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -236,6 +237,7 @@ async def running_proxy(
     make_routes: Callable[[], list[ProxiedRoute]],
     *,
     application: Callable[[Any, Any, Any], Awaitable[None]] = echo_application,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[ProxyServer]:
     """Run the proxy in this event loop, with the routes returned by `make_routes`."""
     with socket.socket() as listener:
@@ -261,7 +263,7 @@ async def running_proxy(
             public_url=parse_public_url(f"http://localhost:{port}"),
             session_cookie=COOKIE,
             trusted_proxies=(),
-            tls=None,
+            tls=tls,
             clock=time.time,
             request_id_prefix="test",
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -127,9 +128,9 @@ class RawUpstream:
             self._tasks.discard(task)
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[RawUpstream]:
+    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawUpstream]:
         """Listen on a port of its own."""
-        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=1 << 20)
+        server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=1 << 20, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self

@@ -314,10 +314,11 @@ async def test_an_answer_that_ends_with_the_connection_is_complete_at_its_end() 
     assert (receiver.body, receiver.is_complete, back.is_reusable) == (b"hello", True, False)
 
 
-async def test_an_answer_that_should_end_with_the_connection_is_lost_in_a_reset() -> None:
+@pytest.mark.parametrize("error", [ConnectionResetError(), None], ids=["reset", "cut below TLS"])
+async def test_an_answer_that_should_end_with_the_connection_is_lost_if_that_is_cut(error: Exception | None) -> None:
     _, transport, receiver = asked(until_close=True)
     transport.receive(b"HTTP/1.1 200 OK\r\n\r\nhel")
-    transport.lose(ConnectionResetError())
+    transport.lose(error)
     assert (receiver.is_complete, receiver.lost) == (False, "upstream.connection_lost")
 
 

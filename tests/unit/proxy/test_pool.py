@@ -178,6 +178,12 @@ async def test_tls_is_for_secure_origins_alone(monkeypatch: pytest.MonkeyPatch) 
     assert asked == [("one.example", 80, None), ("two.example", 443, context)]
 
 
+async def test_a_secure_origin_is_never_reached_without_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", None)
+    with pytest.raises(UpstreamUnavailable, match=r"upstream\.tls"):
+        await Pool(None).connect(Origin("two.example", 443, is_secure=True))
+
+
 async def test_an_abandoned_connection_is_closed_without_a_word() -> None:
     back, transport = served()
     back.abandon()
