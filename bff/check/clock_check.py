@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bff.check.findings import Finding, degraded, good, note, unusable
+from bff.oauth.id_token import MAX_AGE_AT_LOGIN
 from bff.oauth.token_claims import CLOCK_LEEWAY
 
 NOTICEABLE: Final = 5.0
@@ -21,12 +22,10 @@ def provider_clock(offset: float) -> Finding:
     if abs(offset) <= CLOCK_LEEWAY / 2:
         return note("provider.clock", "BFF_ISSUER", seen, _CURE)
     if offset > CLOCK_LEEWAY:
-        return unusable(
-            "provider.clock", "BFF_ISSUER", f"{seen}: its ID tokens are refused, being from the future", _CURE
-        )
-    return degraded(
-        "provider.clock", "BFF_ISSUER", f"{seen}: its tokens may be refused, or end too early or late", _CURE
-    )
+        return unusable("provider.clock", "BFF_ISSUER", f"{seen}: ID tokens from the future are refused", _CURE)
+    if offset < -(MAX_AGE_AT_LOGIN + CLOCK_LEEWAY):
+        return unusable("provider.clock", "BFF_ISSUER", f"{seen}: ID tokens that old are refused", _CURE)
+    return degraded("provider.clock", "BFF_ISSUER", f"{seen}: tokens may be refused or end too early", _CURE)
 
 
 def store_clock(offset: float, server: str) -> Finding:

@@ -16,7 +16,8 @@ from bff.check.findings import Level
         (-45.0, Level.DEGRADED, "45 s behind"),
         (45.0, Level.DEGRADED, "may be refused"),
         (61.0, Level.UNUSABLE, "from the future"),
-        (-3600.0, Level.DEGRADED, "3600 s behind"),
+        (-650.0, Level.DEGRADED, "650 s behind"),
+        (-670.0, Level.UNUSABLE, "that old"),
     ],
 )
 def test_the_providers_clock_is_judged_by_the_leeway_of_tokens(offset: float, level: Level, words: str) -> None:
