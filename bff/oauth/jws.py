@@ -12,14 +12,11 @@ from bff.errors import LoginFailed
 from bff.oauth.base64url import decode
 from bff.oauth.json_document import MalformedDocument, parse_object
 from bff.oauth.keys import ProviderKeys
+from bff.settings.openid import SIGNATURE_ALGORITHMS
 
 # Real ID tokens with hundreds of group memberships stay below 20 KB; an attacker's parser bombs do not.
 MAX_TOKEN_SIZE = 32 * 1024
 _MAX_SIGNATURE_SIZE = 1024
-
-SIGNATURE_ALGORITHMS = frozenset(
-    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
-)
 
 
 class InvalidToken(LoginFailed):
@@ -84,7 +81,7 @@ def _check_header(header: dict[str, Any], algorithms: Collection[str], types: Co
     if (
         not isinstance(algorithm, str)
         or algorithm not in SIGNATURE_ALGORITHMS
-        or not (algorithm in algorithms or _equivalent(algorithm) in algorithms)
+        or not (algorithm in algorithms or equivalent(algorithm) in algorithms)
     ):
         raise InvalidToken(f"{kind}.algorithm")
     if "crit" in header or "b64" in header:
@@ -99,7 +96,7 @@ def _check_header(header: dict[str, Any], algorithms: Collection[str], types: Co
     return algorithm
 
 
-def _equivalent(algorithm: str) -> str:
+def equivalent(algorithm: str) -> str:
     """Return the other name of the same signature algorithm (RFC 9864 section 2.2)."""
     return {"EdDSA": "Ed25519", "Ed25519": "EdDSA"}.get(algorithm, algorithm)
 

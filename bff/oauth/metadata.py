@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from bff.errors import InvalidProviderAnswer
 from bff.oauth.endpoint_url import is_endpoint_url, is_loopback_http
 from bff.oauth.json_document import MalformedDocument, parse_object
-from bff.oauth.jws import SIGNATURE_ALGORITHMS
+from bff.settings.openid import SIGNATURE_ALGORITHMS
 
 MAX_SIZE = 256 * 1024
 _MAX_LIST = 200

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 
@@ -14,10 +13,10 @@ from bff.flights import finish
 from bff.oauth.authorization import Transaction, ValidatedCode, authorization_request, authorization_url
 from bff.oauth.client_authentication import ClientAuthentication
 from bff.oauth.end_session import end_session_url
-from bff.oauth.id_token import IdToken, validate_id_token, validate_refreshed_id_token
-from bff.oauth.jws import InvalidToken, UnknownKey
+from bff.oauth.id_token import IdToken
+from bff.oauth.jws import InvalidToken
 from bff.oauth.keys import ProviderKeys
-from bff.oauth.logout_token import LogoutToken, validate_logout_token
+from bff.oauth.logout_token import LogoutToken
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.signing_key import parse_signing_keys
 from bff.oauth.token_response import TokenResponse
@@ -29,12 +28,11 @@ from bff.provider.configuration import configuration_fault
 from bff.provider.discovery import Discovery
 from bff.provider.revocation import Revocation
 from bff.provider.transport import ProviderTransport
+from bff.provider.verification import TokenVerifier
 from bff.session.record import SessionRecord
 from bff.settings import Settings
 
 CALLBACK_PATH = "/bff/callback"
-
-Validated = TypeVar("Validated", IdToken, LogoutToken)
 
 
 class Provider:
@@ -68,7 +66,9 @@ class Provider:
         )
         self._claims = ClaimsReader(self._transport, mode=settings.userinfo, shown=settings.session_claims)
         self._revocation = Revocation(self._requests, self._discovery)
-        self._signing_algorithm: str | None = None
+        self._verifier = TokenVerifier(
+            self._discovery, client_id=settings.client_id, algorithm=settings.id_token_alg, clock=clock
+        )
         self._reaching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -161,22 +161,11 @@ class Provider:
         if not self._openid or tokens.id_token is None:
             return RefreshedTokens(tokens=tokens, received_at=received_at)
         try:
-            id_token = await self._verified(
-                partial(
-                    validate_refreshed_id_token,
-                    tokens.id_token,
-                    algorithms=metadata.id_token_signing_alg_values_supported,
-                    issuer=metadata.issuer,
-                    client_id=record.client_id,
-                    now=self._clock(),
-                    access_token=tokens.access_token,
-                    subject=record.subject,
-                    auth_time=record.auth_time,
-                )
+            id_token = await self._verifier.refreshed_id_token(
+                metadata, tokens.id_token, record=record, access_token=tokens.access_token
             )
         except (InvalidToken, ProviderUnavailable, InvalidProviderAnswer) as error:
             return RefreshedTokens(tokens=tokens, received_at=received_at, refusal=error.reason)
-        self._signing_algorithm = id_token.algorithm
         return RefreshedTokens(
             tokens=tokens,
             received_at=received_at,
@@ -202,23 +191,7 @@ class Provider:
 
     async def logout_token(self, token: str) -> LogoutToken:
         """Return what a logout token orders; raises `InvalidToken` (a `LoginFailed`) if it is not valid."""
-        metadata = await self.metadata()
-        algorithms = metadata.id_token_signing_alg_values_supported
-        if self._signing_algorithm in algorithms:
-            # A logout token is signed as the ID tokens are (OpenID Connect Back-Channel Logout 1.0 section 2.6).
-            algorithms = (self._signing_algorithm,)
-        return await self._verified(
-            partial(
-                validate_logout_token,
-                token,
-                algorithms=algorithms,
-                issuer=metadata.issuer,
-                client_id=self._settings.client_id,
-                now=self._clock(),
-            ),
-            # Anybody can post a logout token; it must not make the gateway wait.
-            patient=False,
-        )
+        return await self._verifier.logout_token(await self.metadata(), token)
 
     def revoke_later(self, *, refresh_token: str | None, access_token: str | None) -> None:
         """Revoke tokens in the background; `close` waits for it."""
@@ -259,19 +232,6 @@ class Provider:
     def _redirect_uri(self) -> str:
         return self._settings.public_url.url(CALLBACK_PATH)
 
-    async def _verified(self, validate: Callable[..., Validated], *, patient: bool = True) -> Validated:
-        """Validate a token; if its key is not known, or looks replaced, once more with keys fetched since."""
-        keys = await self.keys()
-        try:
-            return validate(keys=keys)
-        except InvalidToken as error:
-            if not isinstance(error, UnknownKey) and not error.reason.endswith(".signature"):
-                raise
-            newer = await self._discovery.keys.newer_than(keys, patient=patient)
-            if newer is keys:
-                raise
-        return validate(keys=newer)
-
     async def _identity(
         self, metadata: ProviderMetadata, tokens: TokenResponse, transaction: Transaction
     ) -> tuple[IdToken | None, dict[str, Any]]:
@@ -279,20 +239,9 @@ class Provider:
             return None, {}
         if tokens.id_token is None:
             raise LoginFailed("id_token.missing")
-        id_token = await self._verified(
-            partial(
-                validate_id_token,
-                tokens.id_token,
-                algorithms=metadata.id_token_signing_alg_values_supported,
-                issuer=metadata.issuer,
-                client_id=self._settings.client_id,
-                nonce=transaction.nonce,
-                now=self._clock(),
-                access_token=tokens.access_token,
-                max_age=transaction.max_age,
-            )
+        id_token = await self._verifier.id_token(
+            metadata, tokens.id_token, transaction=transaction, access_token=tokens.access_token
         )
-        self._signing_algorithm = id_token.algorithm
         claims = await self._claims.read(
             metadata, id_token=id_token, subject=id_token.subject, access_token=tokens.access_token, known={}
         )

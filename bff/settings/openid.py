@@ -18,6 +18,12 @@ PROTECTED_PARAMETERS: Final = frozenset(
     }
 )  # fmt: skip
 
+SIGNATURE_ALGORITHMS: Final = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
+)
+"""What ID tokens may be signed with: asymmetric algorithms, never `none`, never a MAC under the client's secret."""
+
 _SCOPE = re.compile(r"[!#-\[\]-~]+")
 _PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _CLAIM = re.compile(r"[!#-\[\]-~]{1,256}")
@@ -34,6 +40,17 @@ def scopes(text: str) -> tuple[str, ...]:
     if "openid" not in found and "openid" in (scope.lower() for scope in found):
         raise Unacceptable("must have openid in lower case", "Write openid; without it there is no ID token")
     return found
+
+
+def signature_algorithm(text: str) -> str:
+    """Return the name of a signature algorithm, in whatever case it is written; raises `Unacceptable`."""
+    for name in SIGNATURE_ALGORITHMS:
+        if name.lower() == text.strip().lower():
+            return name
+    raise Unacceptable(
+        f"must be one of {', '.join(SIGNATURE_ALGORITHMS)}",
+        "Write the id_token_signed_response_alg that this client has at the provider; not none, not HS256",
+    )
 
 
 def login_parameters(text: str) -> tuple[str, ...]:

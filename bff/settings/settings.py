@@ -42,6 +42,7 @@ class Settings:
     request_object: Literal["off"]
     profile: str | None
     userinfo: Literal["auto", "on", "off"]
+    id_token_alg: str | None
     login_params: tuple[str, ...]
 
     secret_keys: tuple[Secret, ...]

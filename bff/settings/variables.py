@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bff.settings.credentials import client_secret, private_key, secret_keys
 from bff.settings.fault import Unacceptable
-from bff.settings.openid import claims, login_parameters, scopes
+from bff.settings.openid import claims, login_parameters, scopes, signature_algorithm
 from bff.settings.redis_url import parse_redis_url
 from bff.settings.route import parse_prefix
 from bff.settings.routes import parse_json
@@ -164,6 +164,10 @@ VARIABLES: Final = (
     Variable(
         name="BFF_USERINFO", parse=choice("auto", "on", "off"), default="auto",
         meaning="Whether the UserInfo endpoint is asked at login: auto, on or off.",
+    ),
+    Variable(
+        name="BFF_ID_TOKEN_ALG", parse=signature_algorithm,
+        meaning="The one algorithm that ID tokens and logout tokens are signed with, such as RS256 or ES256.",
     ),
     Variable(
         name="BFF_LOGIN_PARAMS", parse=login_parameters, default="login_hint ui_locales prompt acr_values max_age",

@@ -35,6 +35,7 @@ class ProviderDouble:
     rotates: bool = True
     with_id_token: bool = True
     signing_key: PrivateKey = field(default_factory=rsa_key)
+    signing_algorithm: str = "RS256"
     kid: str = "key-1"
     metadata: dict[str, Any] = field(default_factory=dict)
     id_token_changes: dict[str, Any] = field(default_factory=dict)
@@ -96,7 +97,7 @@ class ProviderDouble:
             **changes,
         }
         claims = {name: value for name, value in claims.items() if value is not ...}
-        return sign(claims, key=self.signing_key, kid=self.kid)
+        return sign(claims, algorithm=self.signing_algorithm, key=self.signing_key, kid=self.kid)
 
     async def _handle(self, request: httpx2.Request) -> httpx2.Response:
         path = request.url.path

@@ -506,16 +506,57 @@ async def test_a_logout_token_is_read(double: ProviderDouble) -> None:
 async def test_a_logout_token_must_be_signed_as_the_id_tokens_are(double: ProviderDouble) -> None:
     double.metadata["id_token_signing_alg_values_supported"] = ["RS256", "ES256"]
     double.jwks = key_set(public_jwk(rsa_key(), kid="key-1"), public_jwk(key_for("ES256"), kid="key-2"))
-    provider = provider_of(double)
     claims = logout_token_claims(iat=int(EPOCH), exp=int(EPOCH) + 60)
-    token = sign(claims, algorithm="ES256", kid="key-2", typ="logout+jwt")
-    await provider.logout_token(token)
-    for learn in (login(provider), provider.refresh(record(double.issue()))):
-        await learn
+    as_id_tokens, otherwise = (
+        sign(claims, algorithm=algorithm, kid=kid, typ="logout+jwt")
+        for algorithm, kid in (("ES256", "key-2"), ("RS256", "key-1"))
+    )
+    double.signing_algorithm, double.signing_key, double.kid = "ES256", key_for("ES256"), "key-2"
+    for learn in (login, lambda provider: provider.refresh(record(double.issue()))):
+        provider = provider_of(double)
+        await provider.logout_token(otherwise)
+        await learn(provider)
         with pytest.raises(LoginFailed) as caught:
-            await provider.logout_token(token)
+            await provider.logout_token(otherwise)
         assert caught.value.reason == "logout_token.algorithm"
+        await provider.logout_token(as_id_tokens)
+
+
+async def test_a_configured_algorithm_is_the_only_one_for_id_tokens_and_logout_tokens(double: ProviderDouble) -> None:
+    double.metadata["id_token_signing_alg_values_supported"] = ["RS256", "ES256"]
+    double.jwks = key_set(public_jwk(rsa_key(), kid="key-1"), public_jwk(key_for("ES256"), kid="key-2"))
+    provider = provider_of(double, id_token_alg="ES256")
+    claims = logout_token_claims(iat=int(EPOCH), exp=int(EPOCH) + 60)
+    await provider.logout_token(sign(claims, algorithm="ES256", kid="key-2", typ="logout+jwt"))
+    with pytest.raises(LoginFailed) as caught:
         await provider.logout_token(sign(claims, kid="key-1", typ="logout+jwt"))
+    assert caught.value.reason == "logout_token.algorithm"
+    with pytest.raises(LoginFailed) as caught:
+        await login(provider)
+    assert caught.value.reason == "id_token.algorithm"
+    assert (await provider.refresh(record(double.issue()))).refusal == "id_token.algorithm"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, "if this client is registered for another algorithm, name it in BFF_ID_TOKEN_ALG"),
+        ({"id_token_alg": "PS256"}, "not signed with the algorithm that BFF_ID_TOKEN_ALG names"),
+    ],
+)
+async def test_a_refusal_that_the_setting_may_mend_names_it_in_the_log(
+    double: ProviderDouble, caplog: pytest.LogCaptureFixture, variables: dict[str, str], said: str
+) -> None:
+    double.metadata["id_token_signing_alg_values_supported"] = ["RS256", "ES256"]
+    claims = logout_token_claims(iat=int(EPOCH), exp=int(EPOCH) + 60)
+    with pytest.raises(LoginFailed):
+        await provider_of(double, **variables).logout_token(
+            sign(claims, algorithm="ES256", kid="key-2", typ="logout+jwt")
+        )
+    (logged,) = [r for r in caplog.records if r.msg == "provider.algorithm"]
+    fields = vars(logged)["event_fields"]
+    assert (fields["reason"], fields["variable"]) == ("logout_token.algorithm", "BFF_ID_TOKEN_ALG")
+    assert said in fields["explanation"]
 
 
 async def test_a_wrong_logout_token_is_refused_without_a_look_at_the_keys(double: ProviderDouble) -> None:

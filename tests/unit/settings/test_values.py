@@ -86,6 +86,20 @@ def test_login_parameters_of_odd_characters_or_twice_are_refused(text: str) -> N
     assert fault(BFF_LOGIN_PARAMS=text).startswith("BFF_LOGIN_PARAMS: ")
 
 
+@pytest.mark.parametrize(("text", "name"), [("ES256", "ES256"), (" eddsa ", "EdDSA"), ("rs512", "RS512")])
+def test_the_algorithm_of_id_tokens_is_one_name_in_whatever_case(text: str, name: str) -> None:
+    assert loaded(BFF_ID_TOKEN_ALG=text).id_token_alg == name
+
+
+def test_without_it_no_algorithm_is_chosen() -> None:
+    assert loaded().id_token_alg is None
+
+
+@pytest.mark.parametrize("text", ["none", "HS256", "RS256 ES256", "RS1", "dir"])
+def test_an_algorithm_that_proves_nothing_or_does_not_exist_is_refused(text: str) -> None:
+    assert fault(BFF_ID_TOKEN_ALG=text).startswith("BFF_ID_TOKEN_ALG: must be one of RS256, ")
+
+
 def test_claims_may_be_uris() -> None:
     assert loaded(BFF_SESSION_CLAIMS="sub https://example.com/roles").session_claims == (
         *("sub", "https://example.com/roles"),
