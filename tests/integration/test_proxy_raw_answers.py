@@ -256,10 +256,10 @@ async def test_a_token_and_an_answer_never_reach_another_user(proxy: ProxyServer
             assert answered is not None
             assert answered.body == b"/shared/%d|Bearer %b|" % (number, name.encode())
 
-    work = [calls(name, 200, pipelined) for name in users for pipelined in (1, 1, 2, 5)]
-    await asyncio.gather(*work, both_on_one_connection(200))
+    work = [calls(name, 500, pipelined) for name in users for pipelined in (1, 1, 2, 5)]
+    await asyncio.gather(*work, both_on_one_connection(500))
     shared.close()
-    assert len(upstream.requests) == 1800
+    assert len(upstream.requests) == 4500
     for request in upstream.requests:
         owner = request.target.split(b"/")[1]
         if owner != b"shared":

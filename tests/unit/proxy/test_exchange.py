@@ -708,6 +708,22 @@ async def test_a_connection_that_cannot_be_had_is_an_answer(failure: Exception, 
     assert not browser.is_closing()
 
 
+async def test_after_a_large_request_that_was_refused_the_next_one_is_read() -> None:
+    bench = ProxyBench()
+    bench.pool.may_connect.clear()
+    browser = bench.browser()
+    browser.receive(request(b"POST", b"/open/x", b"", b"x" * 70_000))
+    await turns()
+    assert not browser.is_reading()
+    bench.pool.failure = UpstreamUnavailable("upstream.connect")
+    bench.pool.may_connect.set()
+    await turns()
+    assert status_of(browser.take_written()) == 502
+    assert browser.is_reading()
+    bench.pool.failure = None
+    await bench.asked(browser, request(b"GET", b"/open/y"))
+
+
 async def test_a_defect_while_connecting_is_an_answer(caplog: pytest.LogCaptureFixture) -> None:
     bench = ProxyBench()
     bench.pool.failure = ZeroDivisionError()

@@ -111,6 +111,18 @@ async def test_only_so_much_is_held_behind_a_waiting_request() -> None:
     assert upstream.take_written().endswith(b"x" * 1000)
 
 
+async def test_a_waiting_request_in_chunks_is_not_ended_before_its_last_one() -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    head = request(b"POST", b"/open/2", b"Transfer-Encoding: chunked\r\n")
+    upstream = await bench.asked(browser, request(b"GET", b"/open/1") + head + b"5\r\nhe")
+    upstream.take_written()
+    await answered(upstream)
+    browser.receive(b"llo\r\n")
+    await turns()
+    assert upstream.take_written().endswith(b"\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n")
+
+
 async def test_what_arrives_between_two_pipelined_requests_is_served_after_both() -> None:
     bench = ProxyBench()
     browser = bench.browser()

@@ -92,10 +92,13 @@ async def test_a_connection_that_goes_bad_while_idle_is_not_taken(end: str) -> N
 async def test_what_has_been_idle_too_long_is_closed() -> None:
     pool = Pool(None)
     (old, old_transport), (young, young_transport) = served(), served()
+    await asyncio.sleep(100)
     now = asyncio.get_running_loop().time()
     pool.give(ONE, old)
+    await asyncio.sleep(1)
     pool.give(ONE, young)
-    young.idle_since = now + 1
+    pool.sweep(now + IDLE_LIMIT)
+    assert pool.idle_count == 2
     pool.sweep(now + IDLE_LIMIT + 0.5)
     assert (old_transport.was_aborted, young_transport.was_aborted, pool.idle_count) == (True, False, 1)
     pool.sweep(now + IDLE_LIMIT + 1.5)

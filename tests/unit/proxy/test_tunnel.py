@@ -226,7 +226,8 @@ async def test_a_handshake_larger_than_the_upstream_takes_at_once_waits_for_it()
 async def test_a_quiet_socket_stays_open_and_one_nobody_reads_does_not() -> None:
     bench, browser, upstream = await opened()
     bench.sweep_at(100_000)
-    assert not browser.is_closing()
+    assert not bench.is_at_rest
+    assert not browser.written
     browser.peer_reads = False
     upstream.receive(b"x" * 100_000)
     bench.sweep_at(100_001)
