@@ -63,7 +63,8 @@ async def call_and_perhaps_leave(gateway: GatewayServer, browser: httpx2.AsyncCl
     with await RawCall.start(browser, f"{gateway.url}/api/whoami") as call, contextlib.suppress(TimeoutError):
         status, body = await asyncio.wait_for(call.answer(), random.uniform(0, 0.05))
         assert status == 200
-        return re.findall(rb'"sub": ?"([^"]+)"', body)[0].decode()
+        subject: bytes = re.findall(rb'"sub": ?"([^"]+)"', body)[0]
+        return subject.decode()
     return None
 
 

@@ -245,7 +245,7 @@ def start_gateway(
     public_url: str | None = None,
     ready_path: str | None = "/readyz",
     port: int | None = None,
-    **variables: str | None,
+    **variables: Any,
 ) -> Iterator[GatewayServer]:
     """`bff serve` in front of `upstream_url`, registered as a client at the provider.
 

@@ -1,6 +1,7 @@
 import pytest
 
-from bff.oauth.endpoint_url import is_endpoint_url, is_loopback, is_loopback_http
+from bff.oauth.endpoint_url import is_endpoint_url, is_loopback_http
+from bff.settings.urls import is_loopback
 
 
 @pytest.mark.parametrize(
