@@ -47,7 +47,7 @@ def stack() -> Iterator[Stack]:
         def gateway(client_id: str, public_url: str | None = None) -> GatewayServer:
             client = provider.seen_by(client_id)
             # Cookies know no ports: on one host the applications need cookies of their own.
-            settings = {"BFF_SCOPES": SCOPES, "BFF_COOKIE_NAME": f"bff-{client_id}", **client.settings}
+            settings: dict[str, Any] = {"BFF_SCOPES": SCOPES, "BFF_COOKIE_NAME": f"bff-{client_id}", **client.settings}
             return started.enter_context(
                 start_gateway(client, timesheets.url, valkey.url, public_url=public_url, **settings)
             )
@@ -326,7 +326,7 @@ def reserved() -> Iterator[OidcProviderServer]:
 
 
 @contextmanager
-def visitor_at(provider: OidcProviderServer, **settings: str | None) -> Iterator[Visitor]:
+def visitor_at(provider: OidcProviderServer, **settings: Any) -> Iterator[Visitor]:
     settings = {"BFF_SCOPES": SCOPES, **provider.settings, **settings}
     with start_gateway(provider, "http://127.0.0.1:9", None, **settings) as gateway:
         visitor = Visitor(gateway.public_url)
