@@ -226,7 +226,8 @@ def redis_sentinels(
         wait_until("the replica follows", lambda: replica.info("replication")["master_link_status"] == "up")
         watched = servers[0].port
         if tls is not None:
-            watched = stack.enter_context(relay(servers[0].host, tls=tls)).port
+            # The Sentinels themselves come in plain text.
+            watched = stack.enter_context(relay(servers[0].host, tls=tls, passes_plain=True)).port
         watchers = [
             stack.enter_context(_sentinel(watched, password, quorum=sentinels // 2 + 1)) for _ in range(sentinels)
         ]
@@ -266,9 +267,10 @@ def _watches(watcher: RedisProcess, others: int) -> bool:
 class Relay:
     """A TCP relay in front of a server, which counts connections and can end them, stall them, or lose replies."""
 
-    def __init__(self, target: tuple[str, int], *, tls: Any = None) -> None:
+    def __init__(self, target: tuple[str, int], *, tls: Any = None, passes_plain: bool = False) -> None:
         self._target = target
         self._tls = tls
+        self._passes_plain = passes_plain
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.accepted = 0
@@ -293,8 +295,8 @@ class Relay:
 
     def _serve(self, near: socket.socket) -> None:
         try:
-            # What is no TLS is passed on as it is: Sentinels and nodes of a cluster talk in plain text to each other.
-            if self._tls is not None and near.recv(1, socket.MSG_PEEK) == b"\x16":
+            is_plain = self._passes_plain and near.recv(1, socket.MSG_PEEK) != b"\x16"
+            if self._tls is not None and not is_plain:
                 near = self._tls.wrap_socket(near, server_side=True)
             far = socket.create_connection(self._target)
         except OSError:
@@ -352,9 +354,9 @@ class Relay:
 
 
 @contextmanager
-def relay(target: tuple[str, int], *, tls: Any = None) -> Iterator[Relay]:
-    """A relay in front of the target; `tls` is a server-side context to end TLS with."""
-    front = Relay(target, tls=tls)
+def relay(target: tuple[str, int], *, tls: Any = None, passes_plain: bool = False) -> Iterator[Relay]:
+    """A relay in front of the target; `tls` is a server-side context to end TLS with, for all or not for plain text."""
+    front = Relay(target, tls=tls, passes_plain=passes_plain)
     try:
         yield front
     finally:
