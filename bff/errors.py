@@ -18,6 +18,7 @@
     │   ├── InvalidProviderAnswer    provider_unavailable  503   malformed, oversized or contradictory
     │   ├── GrantRefused             session_ended         401   `invalid_grant`
     │   └── ProviderUnavailable      provider_unavailable  503   network, time-out, 5xx, 429
+    │       └── ProviderBusy         provider_unavailable  503   not asked: too many requests to it are under way here
     ├── UpstreamError
     │   ├── UpstreamUnavailable      upstream_unavailable  502
     │   └── UpstreamTimeout          upstream_timeout      504
@@ -140,6 +141,13 @@ class ProviderUnavailable(ProviderError):
     def __init__(self, reason: str = "", retry_after: float = 5.0) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+class ProviderBusy(ProviderUnavailable):
+    """The gateway has as many requests to the provider under way as it may; this one was not made.
+
+    It says nothing about the provider.
+    """
 
 
 class UpstreamError(GatewayError):

@@ -27,6 +27,7 @@ from bff.provider.client_requests import ClientRequests
 from bff.provider.configuration import configuration_fault
 from bff.provider.discovery import Discovery
 from bff.provider.revocation import Revocation
+from bff.provider.shares import AUTHORIZATION_REQUESTS, CODES, PATIENCE, Share
 from bff.provider.transport import ProviderTransport
 from bff.provider.verification import TokenVerifier
 from bff.session.record import SessionRecord
@@ -69,6 +70,8 @@ class Provider:
         self._verifier = TokenVerifier(
             self._discovery, client_id=settings.client_id, algorithm=settings.id_token_alg, clock=clock
         )
+        self._authorization_requests = Share(AUTHORIZATION_REQUESTS, patience=PATIENCE)
+        self._codes = Share(CODES, patience=PATIENCE)
         self._reaching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -111,7 +114,8 @@ class Provider:
         )
         endpoint = metadata.pushed_authorization_request_endpoint
         if endpoint is not None and settings.par != "off":
-            pushed = await self._requests.push(metadata, endpoint, parameters)
+            async with self._authorization_requests:
+                pushed = await self._requests.push(metadata, endpoint, parameters)
             parameters = {"client_id": settings.client_id, "request_uri": pushed.request_uri}
         return authorization_url(metadata, parameters)
 
@@ -120,10 +124,15 @@ class Provider:
 
         Raises `LoginFailed` if anything in the answer is not as it must be (OpenID Connect Core section 3.1.3).
         """
-        settings, metadata = self._settings, await self.metadata()
+        metadata = await self.metadata()
         if self._openid:
             # Before the code is spent: without keys its answer could not be used.
             await self.keys()
+        async with self._codes:
+            return await self._redeem(metadata, code, transaction)
+
+    async def _redeem(self, metadata: ProviderMetadata, code: ValidatedCode, transaction: Transaction) -> Login:
+        settings = self._settings
         tokens = await self._requests.redeem_code(
             metadata,
             code=code.reveal(),

@@ -11,6 +11,7 @@ from bff.logs import event
 from bff.oauth.revocation_response import RevocationOutcome
 from bff.provider.client_requests import ClientRequests
 from bff.provider.discovery import Discovery
+from bff.provider.shares import REVOCATIONS, Share
 
 RETRY_DELAY = 1.0
 _MAX_PENDING = 1000
@@ -23,6 +24,7 @@ class Revocation:
     def __init__(self, requests: ClientRequests, discovery: Discovery) -> None:
         self._requests = requests
         self._discovery = discovery
+        self._share = Share(REVOCATIONS)
         self._pending: set[asyncio.Task[None]] = set()
 
     def later(self, *, refresh_token: str | None, access_token: str | None) -> None:
@@ -42,7 +44,10 @@ class Revocation:
                 metadata = await self._discovery.metadata.get()
                 if metadata.revocation_endpoint is None:
                     return False
-                outcome = await self._requests.revoke(metadata, metadata.revocation_endpoint, token=token, hint=hint)
+                async with self._share:
+                    outcome = await self._requests.revoke(
+                        metadata, metadata.revocation_endpoint, token=token, hint=hint
+                    )
             except _FAILURES as failure:
                 reason = failure.reason
             else:

@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 
 import httpx2
 
-from bff.errors import InvalidProviderAnswer, ProviderUnavailable
+from bff.errors import InvalidProviderAnswer, ProviderBusy, ProviderUnavailable
+from bff.provider.shares import MAX_CONNECTIONS
 
 CONNECT_TIMEOUT = 3.0
 PROVIDER_TIMEOUT = 10.0
@@ -25,7 +26,6 @@ PROVIDER_TIMEOUT = 10.0
 MAX_ANSWER = 512 * 1024
 
 _IDLE_CONNECTION_LIFETIME = 2.0
-_MAX_CONNECTIONS = 100
 _TIMEOUTS = httpx2.Timeout(PROVIDER_TIMEOUT, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT).as_dict()
 
 
@@ -50,8 +50,8 @@ def open_pool(ca_file: Path | None) -> httpx2.AsyncBaseTransport:
     # Idle connections are given up before common servers do it (Node: 5 s): a request that meets a closing connection
     # is lost without knowing whether its refresh token was spent.
     limits = httpx2.Limits(
-        max_connections=_MAX_CONNECTIONS,
-        max_keepalive_connections=_MAX_CONNECTIONS,
+        max_connections=MAX_CONNECTIONS,
+        max_keepalive_connections=MAX_CONNECTIONS,
         keepalive_expiry=_IDLE_CONNECTION_LIFETIME,
     )
     return httpx2.AsyncHTTPTransport(verify=trusted_authorities(ca_file), trust_env=False, limits=limits)
@@ -146,7 +146,7 @@ def _is_certificate_failure(error: BaseException | None) -> bool:
 
 _FAILURES: tuple[tuple[type[Exception], Callable[[str], ProviderUnavailable | InvalidProviderAnswer], str], ...] = (
     (httpx2.ConnectTimeout, ProviderUnavailable, "provider.connect_timeout"),
-    (httpx2.PoolTimeout, ProviderUnavailable, "provider.busy"),
+    (httpx2.PoolTimeout, ProviderBusy, "provider.busy"),
     (httpx2.TimeoutException, ProviderUnavailable, "provider.timeout"),
     (TimeoutError, ProviderUnavailable, "provider.timeout"),
     (httpx2.ConnectError, ProviderUnavailable, "provider.connect"),

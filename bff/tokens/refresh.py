@@ -21,6 +21,7 @@ from bff.errors import (
     GrantRefused,
     InvalidProviderAnswer,
     LoginFailed,
+    ProviderBusy,
     ProviderUnavailable,
     SessionEnded,
     SessionExpired,
@@ -156,6 +157,11 @@ class Refresher:
         except GrantRefused:
             self._breaker.succeeded()
             return await self._after_grant_refused(session)
+        except ProviderBusy as failure:
+            # Nobody was asked: that is no reason to leave the provider, or this session, alone for a while.
+            self._on_refresh("unavailable")
+            event(failure.log_level, "refresh.failed", reason=failure.reason)
+            return Refreshed(session, failure)
         except (ProviderUnavailable, InvalidProviderAnswer, ClientRefused) as failure:
             return await self._postponed(session, failure)
         self._breaker.succeeded()

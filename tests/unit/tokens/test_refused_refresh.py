@@ -13,6 +13,7 @@ from bff.errors import (
     ClientRefused,
     GatewayError,
     InvalidProviderAnswer,
+    ProviderBusy,
     ProviderUnavailable,
     SessionEnded,
     SessionExpired,
@@ -131,6 +132,26 @@ async def test_a_dead_provider_gets_one_attempt_per_pause_from_all_instances_tog
         )
         await asyncio.sleep(0.5)
     assert fleet.token_requests <= 30 / PAUSE + 1
+
+
+async def test_a_refresh_that_found_no_free_connection_is_tried_again_by_the_next_call() -> None:
+    """That says nothing about the provider: neither the session nor the provider is left alone for it."""
+    fleet = Fleet()
+    sessions = [await fleet.log_in() for _ in range(10)]
+    await asyncio.sleep(DEAD)
+
+    def busy(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.PoolTimeout("")
+
+    fleet.double.overrides["/token"] = busy
+    for session in sessions:
+        with pytest.raises(ProviderBusy) as caught:
+            await fleet[0].call(session.handle)
+        assert caught.value.reason == "provider.busy"
+    assert fleet.token_requests == 10
+    fleet.double.overrides.clear()
+    for session in sessions:
+        assert await fleet[0].call(session.handle) != "access-0"
 
 
 async def test_the_providers_retry_after_is_kept_to_within_reason() -> None:
