@@ -97,6 +97,7 @@ class FakeTransport(asyncio.Transport):
 
     def write_eof(self) -> None:
         assert not self._is_lost, "ended after the connection was lost"
+        assert self._can_write_eof, "such a connection cannot be half closed"
         self.wrote_eof = True
 
     def can_write_eof(self) -> bool:

@@ -137,6 +137,19 @@ async def test_chunks_are_framed_anew_without_extensions_or_trailers() -> None:
     assert status_of(browser.take_written()) == 200
 
 
+@pytest.mark.parametrize("framing", [b"Content-Length: 5\r\n", CHUNKED])
+async def test_nothing_is_added_to_a_request_that_has_ended(framing: bytes) -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    upstream = await bench.asked(browser, request(b"POST", b"/open/x", framing))
+    browser.receive(b"5\r\nhello\r\n0\r\n\r\n" if framing is CHUNKED else b"hello")
+    upstream.take_written()
+    exchange = current(bench)
+    exchange.request_body(b"GET /evil HTTP/1.1\r\n\r\n")
+    exchange.request_complete()
+    assert not upstream.written
+
+
 async def test_an_empty_chunked_body_passes() -> None:
     bench = ProxyBench()
     upstream = await bench.asked(bench.browser(), request(b"POST", b"/open/x", CHUNKED) + b"0\r\n\r\n")
