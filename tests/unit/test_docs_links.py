@@ -157,7 +157,7 @@ def test_operations_names_error_codes_and_metrics_that_exist() -> None:
         for sample in family.samples
         for label, value in sample.labels.items()
     }
-    assert len(alarms) == text.count("| `bff_")
+    assert len(alarms) == text.count("\n| `bff_")
     for name, label, value in alarms:
         assert any(name == counter and label in ("", key) and value in ("", word) for counter, key, word in counted)
 

@@ -1,4 +1,4 @@
-"""`docs/security.md` names tests as its proof: each of them exists."""
+"""`docs/security.md` and `docs/requirements.md` name tests as their proof: each of them exists."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+
+from bff.check.posture_bcp import BCP_REQUIREMENTS
+from bff.check.posture_bff import BFF_REQUIREMENTS
 
 ROOT = Path(__file__).parents[2]
 PROOF = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
@@ -21,5 +24,23 @@ def test_every_threat_has_a_proof() -> None:
 
 @pytest.mark.parametrize(("file", "name"), sorted(set(PROOF.findall("\n".join(ROWS)))))
 def test_the_test_that_is_named_exists(file: str, name: str) -> None:
-    source = (ROOT / file).read_text(encoding="utf-8")
-    assert re.search(rf"^(async )?def {name}\(", source, re.MULTILINE)
+    assert_exists(f"`{file}::{name}`")
+
+
+def test_every_requirement_is_listed_as_bff_check_knows_it() -> None:
+    page = (ROOT / "docs/requirements.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (B[A-Z]+-[0-9]+) \| (\w+) \| ([0-9.]+) \| (.+) \| (.+) \|$", page, re.MULTILINE)
+    requirements = (*BFF_REQUIREMENTS, *BCP_REQUIREMENTS)
+    assert [row[:4] for row in rows] == [(each.id, each.force, each.section, each.asks) for each in requirements]
+    for identifier, force, _, _, shown_by in rows:
+        if not shown_by.startswith(("does not apply", "not yet", "keys: BCP-17")):
+            assert_exists(shown_by)
+        else:
+            assert force != "must" or shown_by.startswith("does not apply"), identifier
+
+
+def assert_exists(proof: str) -> None:
+    found = PROOF.fullmatch(proof)
+    assert found, proof
+    source = (ROOT / found[1]).read_text(encoding="utf-8")
+    assert re.search(rf"^(async )?def {found[2]}\(", source, re.MULTILINE), proof
