@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from bff import __version__
 from bff.endpoints.outcomes import Outcomes
 from bff.endpoints.routing import Endpoint
 from bff.errors import as_gateway_error
+from bff.flights import finish
 from bff.logs import AccessLog, event
 from bff.provider import Provider
 from bff.proxy.context import ProxyContext
@@ -21,6 +23,7 @@ from bff.session.signing import StateSigner
 from bff.session.store import SessionStore
 from bff.sessions import Sessions
 from bff.settings import Settings
+from bff.stores.eviction import warn_of_eviction
 from bff.telemetry import Metrics
 from bff.tokens import Tokens
 
@@ -64,6 +67,8 @@ class Gateway:
         self.proxy = proxy
         self.endpoints = endpoints
         self.asgi = asgi
+        self._clock = parts.clock
+        self._looking: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or start and stop with the server."""
@@ -93,6 +98,9 @@ class Gateway:
         )  # fmt: skip
         if settings.redis_url is None:
             event(logging.ERROR, "store.memory_only", variable="BFF_REDIS_URL")
+        else:
+            look = warn_of_eviction(settings.redis_url.reveal(), ca_file=settings.ca_file, clock=self._clock)
+            self._looking = asyncio.create_task(look)
         self.provider.start()
         self.proxy.start()
 
@@ -101,6 +109,8 @@ class Gateway:
         event(logging.INFO, "gateway.stopping", count=len(self.proxy.exchanges))
         try:
             self.proxy.close()
+            if self._looking is not None:
+                await finish([self._looking], 0)
             await self.tokens.close()
             await self.sessions.settle()
             await self.provider.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx2
 
 from bff.errors import ClientRefused, GatewayError, InvalidProviderAnswer, LoginFailed, ProviderUnavailable
 from bff.flights import finish
+from bff.logs import event
 from bff.oauth.authorization import Transaction, ValidatedCode, authorization_request, authorization_url
 from bff.oauth.client_authentication import ClientAuthentication
 from bff.oauth.end_session import end_session_url
@@ -34,6 +36,8 @@ from bff.session.record import SessionRecord
 from bff.settings import Settings
 
 CALLBACK_PATH = "/bff/callback"
+
+_SHORT_SESSION = "offline_access was asked for and no refresh token came: the session ends with its access token"
 
 
 class Provider:
@@ -145,6 +149,8 @@ class Provider:
             # Nobody will use these tokens.
             self.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)
             raise
+        if tokens.refresh_token is None and "offline_access" in settings.scopes:
+            event(logging.WARNING, "login.no_refresh_token", variable="BFF_SCOPES", explanation=_SHORT_SESSION)
         return Login(
             issuer=metadata.issuer,
             client_id=settings.client_id,

@@ -222,6 +222,22 @@ class TestRefresh:
         assert answer["retry-after"]
         assert (await browser.session())["authenticated"] is True
 
+    @pytest.mark.parametrize("status", [400, 403])
+    async def test_that_is_refused_in_words_nobody_understands_is_told_as_that_and_ends_nothing(
+        self, site: Site, browser: Browser, caplog: pytest.LogCaptureFixture, status: int
+    ) -> None:
+        await browser.sign_in()
+        site.provider.overrides["/token"] = lambda _: httpx2.Response(status, text="<html>")
+        answer = await browser.fetch("POST", "/bff/session/refresh")
+        assert (answer.status, answer.json["code"]) == (503, "provider_unavailable")
+        assert answer.json["title"] == "The identity provider gave an unusable answer."
+        reasons = {
+            r.msg: vars(r)["event_fields"]["reason"] for r in caplog.records if "reason" in vars(r)["event_fields"]
+        }
+        assert reasons == {"refresh.failed": "token.malformed", "request.refused": "token.malformed"}
+        assert (await browser.session())["authenticated"] is True
+        assert site.count("refreshes", "invalid_answer") == 1
+
     async def test_by_a_client_the_provider_refuses_is_told_and_ends_nothing(
         self, site: Site, browser: Browser
     ) -> None:

@@ -567,6 +567,26 @@ async def test_a_wrong_logout_token_is_refused_without_a_look_at_the_keys(double
     assert double.calls["/jwks"] == 1
 
 
+# --- a login without a refresh token ---
+
+
+@pytest.mark.parametrize(
+    ("scopes", "refresh_token", "is_said"),
+    [
+        ("openid offline_access", None, True),
+        ("openid offline_access", "refresh-1", False),
+        ("openid", None, False),
+    ],
+)
+async def test_that_a_refresh_token_was_asked_for_and_did_not_come_is_said(
+    double: ProviderDouble, caplog: pytest.LogCaptureFixture, scopes: str, refresh_token: str | None, is_said: bool
+) -> None:
+    double.token_changes = {"refresh_token": refresh_token}
+    await login(provider_of(double, scopes=scopes))
+    logged = [vars(r)["event_fields"]["variable"] for r in caplog.records if r.msg == "login.no_refresh_token"]
+    assert logged == (["BFF_SCOPES"] if is_said else [])
+
+
 # --- the refresh ---
 
 
