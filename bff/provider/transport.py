@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ PROVIDER_TIMEOUT = 10.0
 """Seconds from the start of a call to the last byte of its answer; leases are made to outlast it."""
 
 MAX_ANSWER = 512 * 1024
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 _IDLE_CONNECTION_LIFETIME = 2.0
 _TIMEOUTS = httpx2.Timeout(PROVIDER_TIMEOUT, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT).as_dict()
@@ -119,11 +121,19 @@ class ProviderTransport:
 
 
 async def _read(response: httpx2.Response) -> bytes:
+    """Return the body, unpacked if the provider packed it unasked, and never more of it than is allowed."""
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", "gzip", "deflate"):
+        raise InvalidProviderAnswer("provider.content_coding")
+    unpacker = None if coding == "identity" else zlib.decompressobj(_GZIP_OR_ZLIB)
     body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_ANSWER:
-            raise InvalidProviderAnswer("provider.too_large")
+    try:
+        async for chunk in response.aiter_raw():
+            body += chunk if unpacker is None else unpacker.decompress(chunk, MAX_ANSWER + 1)
+            if len(body) > MAX_ANSWER:
+                raise InvalidProviderAnswer("provider.too_large")
+    except zlib.error:
+        raise InvalidProviderAnswer("provider.content_coding") from None
     return bytes(body)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -227,3 +228,18 @@ def test_a_file_without_certificates_is_an_error_at_start(tmp_path: Path) -> Non
     path.write_text("nothing")
     with pytest.raises(OSError, match=r"PEM|NO_CERTIFICATE"):
         open_pool(path)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate"])
+async def test_an_answer_packed_unasked_is_unpacked(coding: str) -> None:
+    packed = gzip.compress(b"{}") if coding.lower() == "gzip" else zlib.compress(b"{}")
+    response = httpx2.Response(200, stream=httpx2.ByteStream(packed), headers={"Content-Encoding": coding})
+    assert (await transport(lambda request: response).get(URL, accept="*/*")).body == b"{}"
+
+
+@pytest.mark.parametrize(("coding", "body"), [("br", b"{}"), ("gzip, gzip", b"{}"), ("gzip", b"no gzip at all")])
+async def test_an_answer_packed_in_another_way_is_refused(coding: str, body: bytes) -> None:
+    response = httpx2.Response(200, stream=httpx2.ByteStream(body), headers={"Content-Encoding": coding})
+    with pytest.raises(InvalidProviderAnswer) as caught:
+        await transport(lambda request: response).get(URL, accept="*/*")
+    assert caught.value.reason == "provider.content_coding"
