@@ -52,7 +52,7 @@ RUN_BY = {
     r"cp \.env\.example \.env": "tests/deploy/test_environments.py::test_the_gateway_starts_with_the_example",
     r"docker compose .*": "needs a container engine; the file is held against its parts",
     r"kubectl .*": "needs a cluster; what it applies is rendered and held against the schemas",
-    r"python3 -m venv /opt/bff|/opt/bff/bin/pip .*": BY_HAND + "the image's build runs the same steps",
+    r"python3 -m venv .*|\S+/bin/pip .*": BY_HAND + "the image's build runs the same steps",
     r"install .*": BY_HAND + "the files it names exist",
     r"systemctl .*": BY_HAND + "the unit is examined by systemd-analyze",
     r"npm ci": f"{APPLICATION}::test_its_types_hold",
