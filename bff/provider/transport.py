@@ -124,16 +124,16 @@ async def _read(response: httpx2.Response) -> bytes:
     """Return the body, unpacked if the provider packed it unasked, and never more of it than is allowed."""
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("identity", "gzip", "deflate"):
-        raise InvalidProviderAnswer("provider.content_coding")
+        raise InvalidProviderAnswer("provider.content_encoding")
     unpacker = None if coding == "identity" else zlib.decompressobj(_GZIP_OR_ZLIB)
     body = bytearray()
     try:
-        async for chunk in response.aiter_raw():
+        async for chunk in response.stream:  # type: ignore[union-attr]  # an async transport answers with an async stream
             body += chunk if unpacker is None else unpacker.decompress(chunk, MAX_ANSWER + 1)
             if len(body) > MAX_ANSWER:
                 raise InvalidProviderAnswer("provider.too_large")
     except zlib.error:
-        raise InvalidProviderAnswer("provider.content_coding") from None
+        raise InvalidProviderAnswer("provider.content_encoding") from None
     return bytes(body)
 
 

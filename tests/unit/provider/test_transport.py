@@ -242,4 +242,4 @@ async def test_an_answer_packed_in_another_way_is_refused(coding: str, body: byt
     response = httpx2.Response(200, stream=httpx2.ByteStream(body), headers={"Content-Encoding": coding})
     with pytest.raises(InvalidProviderAnswer) as caught:
         await transport(lambda request: response).get(URL, accept="*/*")
-    assert caught.value.reason == "provider.content_coding"
+    assert caught.value.reason == "provider.content_encoding"
