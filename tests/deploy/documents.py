@@ -7,6 +7,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,18 @@ LONGEST_STOP = GRACEFUL_SHUTDOWN + SHUTDOWN_TIMEOUT + 10
 """Seconds from a SIGTERM to the end: open calls, then refreshes under way, then everything else that is closed."""
 
 
+def tool(name: str) -> str:
+    """Return the path of a tool that `tests/deploy/tools.lock` installs, here or beside the interpreter."""
+    found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
+    if found is None:
+        leave_out(f"{name} is not installed (tests/deploy/tools.lock)")
+    return found
+
+
 def yaml_documents(text: str) -> list[Any]:
     """Return the documents of YAML text."""
     if importlib.util.find_spec("yaml") is None:
-        leave_out("PyYAML is not installed")
+        leave_out("PyYAML is not installed (tests/deploy/tools.lock)")
     yaml = importlib.import_module("yaml")
     return [document for document in yaml.safe_load_all(text) if document is not None]
 

@@ -1,7 +1,8 @@
 """A root directory of its own with this machine's interpreter and system libraries, in which image steps are run.
 
-It stands in for the base image: the interpreter is at `/usr/local` as in the Python images, the rest of `/usr` and
-`/etc` is this machine's, read-only. Needs Linux, root, `unshare`, `setpriv` and `nsenter`.
+It stands in for the base image: the interpreter is at `/usr/local` as in the Python images, the rest of `/usr` is this
+machine's, read-only, and of `/etc` there is a copy of what names and certificates need. Needs Linux, root, `unshare`,
+`setpriv` and `nsenter`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ ENVIRONMENT = {
     # An interpreter that was built for another place finds its own library here.
     "LD_LIBRARY_PATH": "/usr/local/lib",
 }
+_ETC = ("ssl", "resolv.conf", "hosts", "nsswitch.conf", "passwd", "group", "ld.so.cache", "pip.conf")
 # What package installation needs to know of this machine.
 _INSTALLER_VARIABLES = ("PIP_INDEX_URL", "PIP_CERT", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
@@ -47,6 +49,11 @@ class PlainRoot:
         directory.chmod(0o755)
         for name in ("usr", "etc", "proc", "dev", "tmp", "run", "srv", "opt", "root"):
             (directory / name).mkdir()
+        for name in _ETC:
+            if Path("/etc", name).is_dir():
+                shutil.copytree(f"/etc/{name}", directory / "etc" / name, symlinks=True)
+            elif Path("/etc", name).is_file():
+                shutil.copy2(f"/etc/{name}", directory / "etc" / name)
         for name in ("bin", "sbin", "lib", "lib32", "lib64"):
             if Path("/", name).is_symlink():
                 (directory / name).symlink_to(Path("/", name).readlink())
@@ -58,7 +65,8 @@ class PlainRoot:
     def build(self, stage: Stage, context: Iterable[Path]) -> None:
         """Run a stage's instructions as a builder would; the stage copies from the build context alone."""
         files = list(context)
-        workdir, environment = "/", {name: os.environ[name] for name in _INSTALLER_VARIABLES if name in os.environ}
+        workdir = "/"
+        environment: dict[str, str] = {}
         for instruction in stage.instructions:
             if instruction.keyword == "WORKDIR":
                 workdir = instruction.rest
@@ -68,12 +76,25 @@ class PlainRoot:
             elif instruction.keyword == "COPY":
                 *sources, target = instruction.rest.split()
                 for source in sources:
-                    self._copy(Path(source), files, self.path(os.path.normpath(f"{workdir}/{target}")))
+                    self.copy(Path(source), files, os.path.normpath(f"{workdir}/{target}"))
             elif instruction.keyword == "RUN":
-                script = f"cd {shlex.quote(workdir)} && {instruction.rest}"
-                subprocess.run(self.command(["sh", "-ec", script], environment), check=True)
+                self.install(f"cd {shlex.quote(workdir)} && {instruction.rest}", environment)
             else:
                 raise NotImplementedError(instruction.keyword)
+
+    def install(self, script: str, environment: Mapping[str, str]) -> None:
+        """Run shell commands as root, with the network and what installing packages needs to know of it."""
+        machine = {name: os.environ[name] for name in _INSTALLER_VARIABLES if name in os.environ}
+        subprocess.run(self.command(["sh", "-ec", script], {**machine, **environment}), check=True)
+
+    def copy(self, source: Path, files: Iterable[Path], target: str) -> None:
+        """Copy what is at `source` among the `files` of the checkout into the directory `target`."""
+        below = [file for file in files if file == source or source in file.parents]
+        assert below, f"nothing to copy at {source}"
+        for file in below:
+            place = self.path(target) / (file.name if file == source else file.relative_to(source))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / file, place)
 
     def command(
         self,
@@ -89,7 +110,7 @@ class PlainRoot:
         out. `bind` are directories of the machine to be seen at paths of the root, read-only.
         """
         mounts = ["set -e"]
-        for source, target in {Path("/usr"): "/usr", self._interpreter: "/usr/local", Path("/etc"): "/etc"}.items():
+        for source, target in {Path("/usr"): "/usr", self._interpreter: "/usr/local"}.items():
             mounts += _read_only(source, self.path(target))
         for source, target in (bind or {}).items():
             mounts += _read_only(source, self.path(target))
@@ -102,14 +123,6 @@ class PlainRoot:
         variables = [f"{name}={value}" for name, value in {**ENVIRONMENT, **environment}.items()]
         script = "\n".join([*mounts, f"exec {shlex.join([*entered, 'env', '-i', *variables, *arguments])}"])
         return ["unshare", "--mount", "--propagation", "private", *flags, "sh", "-c", script]
-
-    def _copy(self, source: Path, files: list[Path], target: Path) -> None:
-        below = [file for file in files if file == source or source in file.parents]
-        assert below, f"nothing to copy at {source}"
-        for file in below:
-            place = target / (file.name if file == source else file.relative_to(source))
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(CHECKOUT / file, place)
 
 
 def as_user(user: str | None) -> list[str]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import pytest
 
 from bff.settings import VARIABLES
 from tests.deploy.dockerfile import CHECKOUT, DOCKERFILE, Stage, context_files, final_environment, read_stages
-from tests.support.left_out import leave_out
+from tests.deploy.documents import tool
 
 STAGES = read_stages()
 IMAGES = ("gateway", "gateway-with-page")
@@ -23,10 +21,9 @@ NAMED_IN_CONTEXT = {part for path in CONTEXT for part in (path, *path.parents)}
 
 
 def test_the_linter_of_dockerfiles_finds_nothing() -> None:
-    linter = shutil.which("hadolint") or shutil.which("hadolint", path=str(Path(sys.executable).parent))
-    if linter is None:
-        leave_out("hadolint is not installed")
-    found = subprocess.run([linter, "--format", "json", DOCKERFILE], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [tool("hadolint"), "--format", "json", DOCKERFILE], capture_output=True, text=True, check=False
+    )
     assert json.loads(found.stdout) == []
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from bff.demo.child import Child
-from tests.deploy.dockerfile import context_files, final_environment, read_stages
+from tests.deploy.dockerfile import CHECKOUT, context_files, final_environment, read_stages
 from tests.deploy.plain_root import ENVIRONMENT, PlainRoot, as_user, missing_means
 from tests.support.left_out import LEAVE_NOTHING_OUT, leave_out
 
@@ -37,23 +37,28 @@ SETTINGS = {
     "BFF_CLIENT_SECRET": "secret",
     "BFF_UPSTREAM_URL": "http://127.0.0.1:3000",
 }
+(VERSION,) = re.findall(r"/python:([0-9]+\.[0-9]+)", GATEWAY.base)
 START_TIMEOUT = 30.0
 
 pytestmark = pytest.mark.timeout(300)
 
 
-@pytest.fixture(scope="module")
-def root() -> Iterator[PlainRoot]:
-    """A root in which the environment was built, and nothing of the build remains but what the image copies."""
+def need_means() -> None:
+    """Leave the test out where its means are missing or nobody asked for it."""
     if "1" not in (os.environ.get("BFF_TESTS_IMAGE"), os.environ.get(LEAVE_NOTHING_OUT)):
         leave_out("the image's steps need the package registry and half a minute; run with BFF_TESTS_IMAGE=1")
     reason = missing_means()
     if reason is not None:
         leave_out(reason)
+
+
+@pytest.fixture(scope="module")
+def root() -> Iterator[PlainRoot]:
+    """A root in which the environment was built, and nothing of the build remains but what the image copies."""
+    need_means()
     # Not below pytest's directory, which other users cannot enter.
     with tempfile.TemporaryDirectory(prefix="bff-test-image-") as directory:
-        (version,) = re.findall(r"/python:([0-9]+\.[0-9]+)", GATEWAY.base)
-        root = PlainRoot(Path(directory), version)
+        root = PlainRoot(Path(directory), VERSION)
         root.build(STAGES["build"], context_files())
         shutil.rmtree(root.path("/build"))
         page = root.path(final_environment("gateway-with-page")["BFF_STATIC_DIR"])
@@ -119,7 +124,8 @@ def test_it_serves_read_only_and_without_rights_until_it_is_told_to_stop(root: P
         assert "Read-only" in container.run(["touch", "/opt/bff/new"]).stderr
         container.child.process.send_signal(signal.SIGTERM)
         assert container.child.process.wait(30) == 0
-        assert '"level":"error"' not in container.child.output()
+        records = [json.loads(line) for line in container.child.output().splitlines()]
+        assert [record["event"] for record in records if record["level"] == "error"] == ["store.memory_only"]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "127.0.0.1"])
@@ -154,3 +160,25 @@ def test_the_other_commands_run_in_it(root: PlainRoot, command: list[str]) -> No
     done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip()
+
+
+def test_the_documented_installation_without_a_container_works() -> None:
+    need_means()
+    page = (CHECKOUT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    (commands, _) = re.findall(r"```sh\n(.*?)```", page.partition("\n## systemd\n")[2].partition("\n## ")[0], re.DOTALL)
+    tracked = [*context_files(), *(path.relative_to(CHECKOUT) for path in (CHECKOUT / "deploy" / "systemd").iterdir())]
+    with tempfile.TemporaryDirectory(prefix="bff-test-host-") as directory:
+        root = PlainRoot(Path(directory), VERSION)
+        for path in ("bff", "deploy"):
+            root.copy(Path(path), tracked, f"/source/{path}")
+        for path in ("LICENSE", "README.md", "pyproject.toml", "requirements.lock"):
+            root.copy(Path(path), tracked, "/source")
+        root.install(f"cd /source\n{commands}", {})
+        unit = root.path("/etc/systemd/system/bff.service").read_text(encoding="utf-8")
+        (settings,) = re.findall(r"(?m)^EnvironmentFile=(.*)$", unit)
+        assert root.path(settings).is_file()
+        for credential in re.findall(r"(?m)^LoadCredential=.*:(.*)/.*$", unit):
+            assert root.path(credential).is_dir()
+        (command,) = re.findall(r"(?m)^ExecStart=(\S+) serve$", unit)
+        run = root.command([command, "keygen"], {}, user="10001:10001")
+        assert len(subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()) == 43

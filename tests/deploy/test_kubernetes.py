@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.dockerfile import CHECKOUT, read_stages
-from tests.deploy.documents import DEPLOY, KUBERNETES, LONGEST_STOP, OVERLAYS, manifests, rendered
-from tests.support.left_out import leave_out
+from tests.deploy.documents import DEPLOY, KUBERNETES, LONGEST_STOP, OVERLAYS, manifests, rendered, tool
 
 OLDEST_VERSION = "1.30"
 """The first version of Kubernetes in which the pause before a stop is on by default."""
@@ -25,13 +22,14 @@ each_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 @each_overlay
 @pytest.mark.parametrize("version", [OLDEST_VERSION, "1.34"])
 def test_the_manifests_keep_to_the_schema_of_kubernetes(overlay: str, version: str, tmp_path: Path) -> None:
-    tool = shutil.which("kubernetes-validate") or shutil.which(
-        "kubernetes-validate", path=str(Path(sys.executable).parent)
-    )
-    if tool is None:
-        leave_out("kubernetes-validate is not installed")
     (tmp_path / "manifests.yaml").write_text(rendered(overlay), encoding="utf-8")
-    command = [tool, "--strict", "--kubernetes-version", version, str(tmp_path / "manifests.yaml")]
+    command = [
+        tool("kubernetes-validate"),
+        "--strict",
+        "--kubernetes-version",
+        version,
+        str(tmp_path / "manifests.yaml"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr + done.stdout
 
