@@ -165,6 +165,21 @@ def test_the_readmes_environment_is_the_first_example_of_the_reference() -> None
     assert start_with(parse_environment(assignments)).static_dir == Path("/srv/app")
 
 
+def test_what_the_readme_says_of_ones_own_machine_is_an_environment_too() -> None:
+    (block,) = (block for block in page("README.md").blocks if "BFF_ISSUER" in block.text)
+    environ = parse_environment("\n".join(line for line in commands(block) if is_assignment(line)))
+    sentences = page("README.md").prose.partition("To try it on your own machine")[2].partition("\n\n")[0]
+    without, instead = sentences.split("Instead of")
+    changes = dict(re.findall(r"`(BFF_\w+)=([^`]+)`", sentences))
+    assert set(changes) == {"BFF_PUBLIC_URL", "BFF_SPA_DEV_SERVER"}
+    for name in [*re.findall(r"`(BFF_\w+)`", without), *re.findall(r"`(BFF_\w+)`", instead)]:
+        del environ[name]
+    settings = start_with({**environ, **changes})
+    assert (settings.redis_url, settings.static_dir) == (None, None)
+    assert settings.spa_dev_server is not None
+    assert settings.public_url.origin == f"http://localhost:{settings.port}"
+
+
 @of("toml")
 def test_every_routes_file_is_one(block: Block) -> None:
     (example,) = (b for b in BLOCKS if "BFF_ROUTES_FILE" in b.text and b.language == "sh")
