@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.stack import Stack, sign_in
+from tests.browser.stack import LIST, Stack, sign_in
 from tests.support.chromium import Profile
 from tests.support.processes import GatewayServer, reserve_port
 from tests.support.tls_front import tls_front
@@ -86,5 +86,5 @@ def test_during_a_login_there_is_one_cookie_that_is_gone_afterwards(profile: Pro
     assert login["sameSite"] == "Lax", "it has to come along from the provider"
     page.click("button", "Alice Archer")
     page.click("button", "Allow")
-    page.wait_for("Alice Archer")
+    page.wait_for(LIST)
     assert [cookie["name"] for cookie in profile.cookies() if cookie["name"].startswith("bff")] == ["bff"]

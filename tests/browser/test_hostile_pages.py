@@ -160,28 +160,27 @@ def test_elements_that_load_from_the_api_load_nothing(scene: Scene) -> None:
     elements = {"img": "src", "script": "src", "link rel='stylesheet'": "href", "video": "src", "embed": "src"}
     elements["object type='text/html'"] = "data"
     paths = {element: f"/api/timesheets/{element.split()[0]}" for element in elements}
-    scene.lure(
-        "<script>failed = []</script>"
-        + "".join(
-            f'<{element} {attribute}="{scene.target}{paths[element]}" onerror="failed.push(this.localName)"></{element.split()[0]}>'
-            for element, attribute in elements.items()
-        )
-    )
+    body = "<script>failed = []</script>"
+    for element, attribute in elements.items():
+        address = f"{scene.target}{paths[element]}"
+        body += f'<{element} {attribute}="{address}" onerror="failed.push(this.localName)"></{element.split()[0]}>'
+    scene.lure(body)
     for path in paths.values():
         assert scene.outcome("GET", path) == (FOREIGN if scene.sends_cookie else NOBODY)
     scene.hostile.eventually("['img', 'link', 'script', 'video'].every((name) => failed.includes(name))", "the errors")
 
 
 def test_frames_show_nothing_of_the_application(scene: Scene) -> None:
-    paths = ("/", "/bff/login", "/bff/session", "/bff/login/resume")
-    scene.lure("".join(f'<iframe src="{scene.target}{path}"></iframe>' for path in paths))
-    for path in paths:
-        scene.access.wait_for("GET", path)
-    # A login must not begin where nobody sees it.
-    assert scene.outcome("GET", "/bff/login") == (400, "bad_request")
-    refusal = "violates the following Content Security Policy directive: \"frame-ancestors 'none'\""
     complaints = scene.hostile.seen.complaints
-    scene.hostile.wait_until(lambda: sum(refusal in one for one in complaints) == len(paths), "their refusals")
+    refusal = "violates the following Content Security Policy directive: \"frame-ancestors 'none'\""
+    for path in ("/", "/bff/login", "/bff/session", "/bff/login/resume"):
+        complaints.clear()
+        scene.lure(f'<iframe src="{scene.target}{path}"></iframe>')
+        scene.access.wait_for("GET", path)
+        scene.hostile.wait_until(lambda: any(refusal in one for one in complaints), f"the refusal of {path}")
+    scene.lure(f'<iframe src="{scene.target}/bff/login"></iframe>')
+    # A login must not even begin where nobody sees it.
+    assert scene.outcome("GET", "/bff/login") == (400, "bad_request")
 
 
 def test_a_websocket_is_not_opened(scene: Scene) -> None:

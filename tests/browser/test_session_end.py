@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.browser.screens import picture
 from tests.browser.stack import LIST, Stack, sign_in
 from tests.support.access_lines import AccessLines
 from tests.support.chromium import Profile
@@ -92,10 +93,10 @@ def test_the_idle_warning_keeps_the_session_or_lets_it_expire(profile: Profile, 
     sign_in(page, hasty_gateway)
     page.wait_for("Your session ends soon")
     assert page.evaluate("document.activeElement.closest('dialog') !== null"), "the focus is not in the dialog"
+    picture(page, "idle-warning")
     page.click("button", "Stay signed in")
     page.wait_without("Your session ends soon")
     assert access.wait_for("POST", "/bff/session").status == 200
-    # Another tab that only asks does not keep it alive.
     page.wait_for("Your session ends soon")
     page.wait_for("Your session has expired")
     assert "Archer" not in page.text()

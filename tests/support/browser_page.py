@@ -32,7 +32,8 @@ _FIND = """
   const hit = document.elementFromPoint(point.x, point.y);
   if (hit === null || !(element.contains(hit) || hit.contains(element))) return null;
   window.isUnpressed = true;
-  window.addEventListener("mousedown", () => delete window.isUnpressed, {capture: true, once: true});
+  const pressed = ({target}) => element.contains(target) && delete window.isUnpressed;
+  window.addEventListener("mousedown", pressed, {capture: true, once: true});
   return point;
 })
 """
@@ -64,6 +65,7 @@ class Seen:
     console: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    not_kept: list[str] = field(default_factory=list)
 
 
 class Page:
@@ -168,8 +170,8 @@ class Page:
     def focused(self) -> str:
         """Return the name of what has the focus."""
         name: str = self.evaluate(
-            "(({activeElement: e}) => [e.getAttribute('aria-label'), e.labels?.[0]?.innerText, e.innerText, e.name]"
-            ".find((name) => name) ?? '')(document)"
+            "(({activeElement: e, body}) => e === body ? '' : [e.getAttribute('aria-label'), e.labels?.[0]?.innerText, "
+            "e.innerText, e.name].find((name) => name) ?? '')(document)"
         )
         return name
 
@@ -234,9 +236,16 @@ class Page:
         ]
         self.call("Emulation.setEmulatedMedia", features=features)
 
-    def screenshot(self, path: Path) -> None:
-        """Write what can be seen as a PNG file."""
-        answer = self.call("Page.captureScreenshot", format="png", optimizeForSpeed=False)
+    def screenshot(self, path: Path, part: str | None = None) -> None:
+        """Write what can be seen as a PNG file, or the part that a selector names with a margin around it."""
+        clip = {}
+        if part is not None:
+            box = self.evaluate(
+                f"(({{x, y, width, height}}) => ({{x: x + scrollX - 16, y: y + scrollY - 16, width: width + 32, "
+                f"height: height + 32, scale: 1}}))(document.querySelector({json.dumps(part)}).getBoundingClientRect())"
+            )
+            clip = {"clip": box, "captureBeyondViewport": True}
+        answer = self.call("Page.captureScreenshot", format="png", **clip)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(answer["data"]))
 
@@ -265,6 +274,8 @@ class Page:
                     self._arrivals += 1
             case "Page.loadEventFired":
                 self._arrivals += 1
+            case "Page.backForwardCacheNotUsed":
+                self.seen.not_kept = [one["reason"] for one in event["notRestoredExplanations"]]
             case "Network.requestWillBeSent":
                 self.seen.urls.append(event["request"]["url"])
             case "Runtime.consoleAPICalled":

@@ -83,7 +83,9 @@ class DevTools:
         with self._changed:
             came = self._changed.wait_for(lambda: condition() or self._is_closed, patience)
             if not came or not condition():
-                raise DevToolsError(f"The browser {'is gone' if self._is_closed else 'was silent'}: {what} did not come.")
+                raise DevToolsError(
+                    f"The browser {'is gone' if self._is_closed else 'was silent'}: {what} did not come."
+                )
 
     def _read(self) -> None:
         try:

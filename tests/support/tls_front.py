@@ -39,12 +39,16 @@ def tls_front(directory: Path, host: str, port: int, plain_port: int) -> Iterato
 
 
 def _serve(context: ssl.SSLContext, connection: socket.socket, plain_port: int) -> None:
-    with contextlib.suppress(OSError), connection, socket.create_connection(("127.0.0.1", plain_port)) as plain:
-        with context.wrap_socket(connection, server_side=True) as secure:
-            back = threading.Thread(target=_copy, args=(plain, secure), daemon=True)
-            back.start()
-            _copy(secure, plain)
-            back.join()
+    with (
+        contextlib.suppress(OSError),
+        connection,
+        socket.create_connection(("127.0.0.1", plain_port)) as plain,
+        context.wrap_socket(connection, server_side=True) as secure,
+    ):
+        back = threading.Thread(target=_copy, args=(plain, secure), daemon=True)
+        back.start()
+        _copy(secure, plain)
+        back.join()
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
