@@ -1,5 +1,6 @@
 # make demo   the gateway, a dev provider, an API and a page, on this machine
 # make test   every test that can run here
+# make test-browser   the whole stack in Chromium, where it is installed
 # make check  formatting, lint, types
 # make demo-check   the demo started, logged in to by a script, and stopped
 
@@ -7,7 +8,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo demo-check test check lock clean
+.PHONY: demo demo-check test test-browser check lock clean
 
 $(VENV)/.installed: requirements-dev.lock pyproject.toml
 	@echo "Installing into $(VENV) (the first time takes a minute) ..."
@@ -24,6 +25,9 @@ demo-check: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	@$(BIN)/python -m pytest
+
+test-browser: $(VENV)/.installed
+	@$(BIN)/python -m pytest tests/browser
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff format --check .

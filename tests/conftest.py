@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Generator
 
 import pytest
 
 from tests.support.left_out import left_out_lines
+
+# A browser wants the machine for itself: its tests are a run of their own, `make test-browser`.
+asks_for_browser = any("tests/browser" in argument for argument in sys.argv[1:]) or "BFF_TESTS_BROWSER" in os.environ
+collect_ignore = [] if asks_for_browser else ["browser"]
 
 
 # The outermost wrapper: what it writes comes after the line with the counts.
