@@ -87,22 +87,29 @@ def test_a_call_after_the_provider_has_ended_the_session_says_so_and_leads_back(
     page.seen.complaints.clear()
 
 
-def test_the_idle_warning_keeps_the_session_or_lets_it_expire(profile: Profile, hasty_gateway: GatewayServer) -> None:
+def test_staying_signed_in_at_the_warning_keeps_the_session_and_not_answering_lets_it_expire(
+    profile: Profile, other_profile: Profile, hasty_gateway: GatewayServer
+) -> None:
     access = AccessLines(hasty_gateway)
-    page = profile.open()
-    sign_in(page, hasty_gateway)
-    page.wait_for("Your session ends soon")
-    assert page.evaluate("document.activeElement.closest('dialog') !== null"), "the focus is not in the dialog"
-    picture(page, "idle-warning")
-    page.click("button", "Stay signed in")
-    page.wait_without("Your session ends soon")
+    staying, leaving = profile.open(), other_profile.open()
+    sign_in(staying, hasty_gateway)
+    sign_in(leaving, hasty_gateway)
+    staying.wait_for("Your session ends soon")
+    in_dialog = "document.activeElement.closest('dialog') !== null"
+    assert staying.evaluate(in_dialog), "the focus is not in the dialog"
+    staying.click("button", "Stay signed in")
+    staying.wait_without("Your session ends soon")
     assert access.wait_for("POST", "/bff/session").status == 200
-    page.wait_for("Your session ends soon")
-    page.wait_for("Your session has expired")
-    assert "Archer" not in page.text()
-    page.click("a", "Sign in")
-    page.click("button", "Alice Archer")
-    page.wait_for(LIST)
+
+    leaving.wait_for("Your session ends soon")
+    picture(leaving, "idle-warning")
+    leaving.wait_for("Your session has expired")
+    assert "Archer" not in leaving.text()
+    # Begun before the one that has expired, and still there.
+    assert staying.evaluate("fetch('/bff/session').then((answer) => answer.json())")["authenticated"]
+    leaving.click("a", "Sign in")
+    leaving.click("button", "Alice Archer")
+    leaving.wait_for(LIST)
 
 
 def _expect_complaints(complaints: list[str], status: str) -> None:

@@ -35,21 +35,22 @@ class AccessLines:
 
     def __init__(self, gateway: GatewayServer) -> None:
         self._gateway = gateway
-        self._forgotten = 0
+        self._offset = 0
 
     def forget(self) -> None:
         """Begin here."""
-        self._forgotten = len(self._until_now())
+        self._until_now()
+        self._offset = self._gateway.log_path.stat().st_size
 
     def all(self) -> list[AccessLine]:
         """Return the requests that were answered by now."""
-        return [line for line in self._until_now()[self._forgotten :] if not line.path.startswith("/bff/mark-")]
+        return [line for line in self._until_now() if not line.path.startswith("/bff/mark-")]
 
     def wait_for(self, method: str, path: str) -> AccessLine:
         """Return the first such request, which may still be under way."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            seen = self._written()[self._forgotten :]
+            seen = self._written()
             for line in seen:
                 if (line.method, line.path) == (method, path):
                     return line
@@ -70,8 +71,10 @@ class AccessLines:
             time.sleep(POLL)
 
     def _written(self) -> list[AccessLine]:
-        complete, _, _ = self._gateway.output().rpartition("\n")
-        entries = [json.loads(line) for line in complete.splitlines() if line.startswith("{")]
+        with self._gateway.log_path.open("rb") as log:
+            log.seek(self._offset)
+            complete, _, _ = log.read().rpartition(b"\n")
+        entries = [json.loads(line) for line in complete.splitlines() if line.startswith(b"{")]
         return [
             AccessLine(entry["method"], entry["path"], entry["status"], entry.get("code"))
             for entry in entries
