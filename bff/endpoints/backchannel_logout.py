@@ -85,16 +85,18 @@ class BackchannelLogoutEndpoint:
             return True
 
     async def _end_sessions(self, logout: LogoutToken) -> None:
-        for pause in (*RETRY_PAUSES, None):
+        for pause in RETRY_PAUSES:
             try:
-                await self._sessions.end_by_provider(logout.issuer, logout.sid, logout.subject, logout.issued_at)
+                await self._end_once(logout)
             except StoreUnavailable:
                 # Not many providers try again.
-                if pause is None:
-                    raise
                 await asyncio.sleep(pause)
             else:
                 return
+        await self._end_once(logout)
+
+    async def _end_once(self, logout: LogoutToken) -> None:
+        await self._sessions.end_by_provider(logout.issuer, logout.sid, logout.subject, logout.issued_at)
 
 
 def _logout_token(body: bytes) -> str:
