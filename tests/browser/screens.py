@@ -28,6 +28,7 @@ def show_sign_in(page: Page, gateway: GatewayServer) -> None:
 
 def show_list(page: Page, gateway: GatewayServer) -> None:
     sign_in(page, gateway)
+    page.eventually("document.querySelectorAll('.fact strong').length === 5", "the findings")
     page.wait_without("looking")
 
 

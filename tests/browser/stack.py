@@ -62,4 +62,4 @@ def finish_login(page: Page, user: str = "Alice Archer") -> None:
     page.click("button", user)
     page.click("button", "Allow")
     page.wait_for(LIST)
-    page.eventually("document.querySelector('.row, .empty, .problem') !== null", "the list")
+    page.eventually("document.querySelector('[aria-busy=false]') !== null", "the list")
