@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable
@@ -192,6 +193,8 @@ def test_every_routes_file_is_one(block: Block) -> None:
 
 def test_the_faults_that_are_shown_are_what_the_command_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     block = shown("docs/configuration.md", "bff cannot start")
+    for name in [name for name in os.environ if name.startswith("BFF_")]:
+        monkeypatch.delenv(name)
     environ = {"BFF_ISUER": "https://id.example.com", "BFF_PUBLIC_URL": "http://app.example.com"}
     for name, value in {**environ, "BFF_CLIENT_ID": "app", "BFF_CLIENT_SECRET": "secret"}.items():
         monkeypatch.setenv(name, value)
