@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis.exceptions
 
 from bff.errors import StoreUnavailable
 from bff.session.store import StoredSession, Tombstone
@@ -268,6 +269,14 @@ async def test_when_the_master_dies_the_replica_takes_over_and_nobody_was_logged
             assert await store.read(KEYS[0]) == StoredSession(2, 1_700_000_000.0, b"second")
 
 
+def role(server: RedisProcess) -> bytes:
+    """What a server says it is; a server that changes its role drops its clients, and then it is nothing yet."""
+    try:
+        return bytes(server.ask("ROLE")[0])
+    except redis.exceptions.ConnectionError:
+        return b""
+
+
 async def test_a_planned_failover_leaves_no_one_reading_from_the_old_master() -> None:
     with redis_sentinels(sentinels=1) as (servers, watchers):
         async with opened(sentinel_url(watchers)) as store:
@@ -275,7 +284,7 @@ async def test_a_planned_failover_leaves_no_one_reading_from_the_old_master() ->
             assert await store.read(KEYS[0]) == live(KEYS[0])
             wait_until("the failover begins", lambda: watchers[0].ask("SENTINEL", "FAILOVER", "main"))
             deadline = time.monotonic() + 30
-            while servers[1].ask("ROLE")[0] != b"master" or servers[0].ask("ROLE")[0] != b"slave":
+            while (role(servers[1]), role(servers[0])) != (b"master", b"slave"):
                 assert time.monotonic() < deadline
                 await asyncio.sleep(0.05)
             assert await eventually(lambda: store.update(KEYS[0], b"second", version=1))
