@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.browser.stack import LIST, Stack, sign_in
+from tests.support.browser_page import POLL, Page
 from tests.support.chromium import Profile
+from tests.support.devtools import PATIENCE
 from tests.support.processes import GatewayServer, reserve_port
 from tests.support.tls_front import tls_front
 
@@ -62,18 +66,35 @@ def test_no_script_and_no_sibling_host_can_plant_the_session_cookie(
     page = profile.open(ignore_certificates=True)
     sign_in(page, secure_gateway)
     before = profile.cookie(SECURE_NAME)
-    page.evaluate(f"document.cookie = '{SECURE_NAME}=planted; Secure; Path=/'")
+    assert before is not None
+    _write_cookies(profile, page, f"{SECURE_NAME}=planted; Secure; Path=/")
     sibling = profile.open(ignore_certificates=True)
     sibling.go(secure_gateway.public_url.replace("app.", "evil."))
-    for domain in ("timesheets.example", HOST):
-        sibling.evaluate(f"document.cookie = '{SECURE_NAME}=planted; Secure; Path=/; Domain={domain}'")
-    assert profile.cookie(SECURE_NAME) == before
     # A lesser name is another cookie, which the gateway does not look at.
-    sibling.evaluate("document.cookie = 'bff=planted; Secure; Path=/; Domain=timesheets.example'")
+    _write_cookies(
+        profile,
+        sibling,
+        f"{SECURE_NAME}=planted; Secure; Path=/; Domain=timesheets.example",
+        f"{SECURE_NAME}=planted; Secure; Path=/; Domain={HOST}",
+        "bff=planted; Secure; Path=/; Domain=timesheets.example",
+    )
     assert profile.cookie("bff") is not None
+    assert profile.cookie(SECURE_NAME) == before
     page.reload()
     page.wait_for("Alice Archer")
     sibling.seen.complaints.clear()
+
+
+def _write_cookies(profile: Profile, page: Page, *cookies: str) -> None:
+    """Have the page's script write cookies; return when the browser has stored or refused them all."""
+    # They are stored behind the script's back, in order: when the last is there, the others have been decided on.
+    last = f"written-{len(profile.cookies())}"
+    for cookie in (*cookies, f"{last}=1; Secure; Path=/"):
+        page.evaluate(f"document.cookie = {json.dumps(cookie)}")
+    deadline = time.monotonic() + PATIENCE
+    while profile.cookie(last) is None:
+        assert time.monotonic() < deadline, "The page can write no cookies at all."
+        time.sleep(POLL)
 
 
 def test_during_a_login_there_is_one_cookie_that_is_gone_afterwards(profile: Profile, gateway: GatewayServer) -> None:
