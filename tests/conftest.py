@@ -22,6 +22,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
     result = yield
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
+        if collect_ignore and session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+            reporter.write_line("tests/browser did not run: it is a run of its own, make test-browser", yellow=True)
         for line in left_out_lines(reporter.stats.get("skipped", [])):
             reporter.write_line(line, yellow=True)
     return result
