@@ -3,12 +3,13 @@
 # make test-browser   the whole stack in Chromium, where it is installed
 # make check  formatting, lint, types
 # make demo-check   the demo started, logged in to by a script, and stopped
+# make bench  calls per second and CPU per call beside nginx and others; docs/performance.md
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo demo-check test test-browser check lock clean
+.PHONY: demo demo-check test test-browser check bench lock clean
 
 $(VENV)/.installed: requirements-dev.lock pyproject.toml
 	@echo "Installing into $(VENV) (the first time takes a minute) ..."
@@ -33,6 +34,9 @@ check: $(VENV)/.installed
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+bench: $(VENV)/.installed
+	@$(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/.installed
 	@$(BIN)/python -m pip install --quiet uv

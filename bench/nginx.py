@@ -1,0 +1,93 @@
+"""Configurations of nginx: as the upstream, and as the reference that passes on without a session."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+NGINX_MISSING: Final = "nginx is not installed"
+
+# More idle connections than any run opens, and no limit of calls on one: neither side pays for reconnecting.
+_KEPT: Final = 2048
+_LIMITS: Final = "keepalive_requests 1000000000; keepalive_timeout 600s;"
+
+
+def nginx_program() -> str | None:
+    """Return the path of nginx, which distributions keep where only root looks."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/local/nginx/sbin")
+
+
+def json_body(size: int) -> str:
+    """Return a JSON document of that many bytes."""
+    empty = '{"id":1,"note":""}'
+    return empty[:-2] + "x" * max(0, size - len(empty)) + empty[-2:]
+
+
+def configuration(folder: Path, http: str, *, modules: str = "", events: str = "") -> str:
+    """Return a whole configuration around the `http` block's content: one worker in the foreground, no privileges."""
+    return f"""\
+daemon off;
+master_process on;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+{modules}
+events {{ worker_connections 16384; {events} }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    {_LIMITS}
+{http}
+}}
+"""
+
+
+def upstream_configuration(folder: Path, port: int, body_size: int) -> str:
+    """Return the upstream's: a small JSON document, and what it was sent as credentials."""
+    files = folder / "files"
+    (files / "api").mkdir(parents=True)
+    body = json_body(body_size)
+    if body_size <= 2048:
+        small = f"return 200 '{body}';"
+    else:
+        (files / "api" / "small").write_text(body)
+        small = f"root {files}; open_file_cache max=16; sendfile on;"
+    return configuration(
+        folder,
+        f"""\
+    default_type application/json;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location = /api/small {{ {small} }}
+        location = /api/credentials {{ return 200 "$http_authorization|$http_x_forwarded_access_token|$http_cookie"; }}
+    }}""",
+    )
+
+
+def upstream_block(upstream_port: int) -> str:
+    """Return a pool of connections to the upstream, called `api`."""
+    return f"""\
+    upstream api {{ server 127.0.0.1:{upstream_port}; keepalive {_KEPT}; {_LIMITS} }}"""
+
+
+PASS_ON: Final = 'proxy_pass http://api; proxy_http_version 1.1; proxy_set_header Connection "";'
+"""The directives that pass a call on over a kept connection."""
+
+
+def reference_configuration(folder: Path, port: int, upstream_port: int) -> str:
+    """Return the reference's: calls are passed on, nothing is looked up, nothing is logged."""
+    return configuration(
+        folder,
+        f"""\
+{upstream_block(upstream_port)}
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location /api/ {{ {PASS_ON} }}
+    }}""",
+    )
