@@ -40,6 +40,7 @@ _TAKEN: Final = frozenset({b"content-length", b"transfer-encoding", b"set-cookie
 _SHARED_CACHE: Final = frozenset({b"surrogate-control", b"edge-control", b"x-accel-expires"})
 _BODYLESS: Final = frozenset({204, 304})
 _MOST_NAMES = 2048
+_LONGEST_NAME = 64
 
 _PASS, _WITHHOLD, _TAKE, _PASS_IF_PUBLIC = 0, 1, 2, 3
 _kinds: dict[bytes, tuple[int, bytes]] = {}
@@ -66,7 +67,7 @@ def _kind_of(name: bytes) -> tuple[int, bytes]:
         kind = (_PASS_IF_PUBLIC, lower)
     else:
         kind = (_PASS, lower)
-    if len(_kinds) < _MOST_NAMES:
+    if len(_kinds) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
         _kinds[name] = kind
     return kind
 

@@ -103,6 +103,7 @@ _PASS: Final = 1
 _TAKE: Final = 2
 _TAKE_AND_PASS: Final = 3
 _MOST_NAMES = 2048
+_LONGEST_NAME = 64
 
 _kinds: dict[bytes, tuple[int, bytes]] = {}
 
@@ -115,7 +116,7 @@ def _kind_of(name: bytes) -> tuple[int, bytes]:
         kind = (_WITHHOLD, lower)
     else:
         kind = (_PASS, lower)
-    if len(_kinds) < _MOST_NAMES:
+    if len(_kinds) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
         _kinds[name] = kind
     return kind
 

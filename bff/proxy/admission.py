@@ -84,6 +84,8 @@ class Admission:
         if request.method not in route.methods:
             raise MethodNotAllowed(sorted(method.decode("ascii") for method in route.methods))
         check_path(request.path)
+        if not self._context.routes.is_certain(request.path, route.prefix_bytes):
+            raise BadRequest("target.route")
         self._target = upstream_target(
             request.path, request.query, prefix=route.prefix_bytes, upstream_path=route.upstream_path
         )

@@ -90,9 +90,11 @@ class BrowserSocket(HttpToolsProtocol):
         self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def write_refusal(self, error: GatewayError, request: Request, *, closes: bool) -> int:
-        """Answer with an error; return the size of its body."""
+        """Answer with an error; return the size of the body that was sent."""
         head, body = refusal(error, request, closes=closes, date=self.date_line)
-        self.transport.write(head if request.method == b"HEAD" else head + body)
+        if request.method == b"HEAD":
+            body = b""
+        self.transport.write(head + body)
         return len(body)
 
     @property
@@ -100,11 +102,13 @@ class BrowserSocket(HttpToolsProtocol):
         """The `Date` line that uvicorn keeps up to date."""
         return b"".join(b"%b: %b\r\n" % field for field in self.server_state.default_headers)
 
-    def _refuse_connection(self, error: GatewayError) -> None:
+    def _refuse_connection(self, error: GatewayError, method: bytes = b"") -> None:
         """Answer a request that nobody could be asked about, and close."""
         context = self.context
         request_id = context.new_request_id()
         head, body = refusal(error, None, closes=True, request_id=request_id, date=self.date_line)
+        if method == b"HEAD":
+            body = b""
         self.transport.write(head + body)
         context.access_log.write(
             request_id, "-", "-", b"-", error.status, len(body), 0.0, None, self.browser.name, error.code

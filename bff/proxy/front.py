@@ -184,7 +184,7 @@ class Front(BrowserSocket):
                 # It came behind another request, and what followed it was not kept.
                 raise BadRequest("websocket.pipelined")
         except GatewayError as error:
-            self._refuse_connection(error)
+            self._refuse_connection(error, incoming.method)
             return
         request = Request(
             method=incoming.method,

@@ -217,6 +217,8 @@ def test_ambiguous_framing_is_no_answer(fields: Fields, reason: str) -> None:
 def test_the_memory_of_names_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds: dict[bytes, tuple[int, bytes]] = {}
     monkeypatch.setattr(answer_head, "_kinds", kinds)
+    assert passed([(b"X-" + b"a" * 100, b"v")])
+    assert not kinds
     for number in range(3 * answer_head._MOST_NAMES):
         assert passed([(b"X-%d" % number, b"v")])
     assert len(kinds) == answer_head._MOST_NAMES

@@ -47,6 +47,9 @@ def test_without_trusted_proxies_the_peer_is_the_client() -> None:
         ("10.0.0.1", [b"198.51.100.1\r\nX: y"], "10.0.0.1"),
         ("10.0.0.1", [b"010.0.0.2"], "10.0.0.1"),
         ("10.0.0.1", [b"1.2.3"], "10.0.0.1"),
+        ("10.0.0.1", [b"fe80::1%eth0.1"], "fe80::1%eth0.1"),
+        ("10.0.0.1", [b'fe80::1%"];host=evil.example'], "10.0.0.1"),
+        ("10.0.0.1", [b"fe80::1%\xe9"], "10.0.0.1"),
     ],
 )
 def test_the_client_is_the_rightmost_hop_that_is_not_ours(peer: str, fields: list[bytes], client: str) -> None:

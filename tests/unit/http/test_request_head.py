@@ -171,6 +171,8 @@ def test_two_framings_are_refused() -> None:
 def test_the_memory_of_names_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds: dict[bytes, tuple[int, bytes]] = {}
     monkeypatch.setattr(request_head, "_kinds", kinds)
+    assert RequestHead([(b"X-" + b"a" * 100, b"v")]).passing
+    assert not kinds
     for number in range(3 * request_head._MOST_NAMES):
         assert RequestHead([(b"X-%d" % number, b"v")]).passing
     assert len(kinds) == request_head._MOST_NAMES

@@ -76,6 +76,56 @@ def test_no_routes_match_nothing() -> None:
     assert (len(table()), len(table("/a", "/b"))) == (0, 2)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/api/%61dmin/x",
+        b"/api/%2561dmin/x",
+        b"/api/ADMIN/x",
+        b"/api/Admin",
+        b"/api//admin/x",
+        b"/api/admin;v=1/x",
+        b"/api/;/admin",
+        b"/api/;v=1/admin",
+        b"/api/admin%2Fx",
+        b"/api%2Fadmin/x",
+        b"/api/%2F/admin",
+        b"/api/admin%3Fx",
+        b"/api/admin%20/x",
+        b"/api/%EF%BD%81dmin",
+        b"/api/admin%23",
+    ],
+)
+def test_a_path_that_a_lenient_server_gives_to_a_deeper_route_is_not_certain(path: bytes) -> None:
+    assert not table("/api", "/api/admin").is_certain(path, b"/api")
+    assert table("/api", "/api/admin").is_certain(path, b"/api/admin")
+    assert table("/api", "/other/admin").is_certain(path, b"/api")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/api",
+        b"/api/",
+        b"/api/x",
+        b"/api/administrator",
+        b"/api/Users/1",
+        b"/api/%C3%A9/x",
+        b"/api/x/admin",
+        b"/api/a//b",
+    ],
+)
+def test_a_path_that_everybody_gives_to_the_same_route_is_certain(path: bytes) -> None:
+    assert table("/api", "/api/admin").is_certain(path, b"/api")
+
+
+@pytest.mark.parametrize("path", [b"/API/x", b"/%61pi/x", b"//api", b"/BFF/login", b"/bff%2Flogin", b"/;/bff/login"])
+def test_a_route_for_every_path_has_no_uncertain_one(path: bytes) -> None:
+    routes = RouteTable([Route("/"), Route("/api")], reserved=("/bff",))
+    assert not routes.is_certain(path, b"")
+    assert routes.is_certain(b"/src/App.tsx", b"")
+
+
 _SEGMENT = st.text("ab%2F.;", min_size=0, max_size=3)
 
 

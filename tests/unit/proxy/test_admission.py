@@ -79,6 +79,15 @@ async def test_an_unsafe_path_is_refused_before_anybody_is_asked(target: bytes) 
     assert not bench.sessions.fakes.reads
 
 
+@pytest.mark.parametrize("target", [b"/api/%61dmin/x", b"/api/Admin/x", b"/api//admin/x", b"/api/admin;v=1/x"])
+async def test_a_path_that_the_upstream_may_give_to_another_route_is_refused(target: bytes) -> None:
+    routes = [
+        route_to("/api", 1, upstream_path=b"/v1", reads_session=False),
+        route_to("/api/admin", 1, upstream_path=b"/v1/admin"),
+    ]
+    assert await verdict(ProxyBench(routes=routes), request(b"GET", target)) == (400, "bad_request")
+
+
 async def test_a_second_slash_cannot_become_an_authority() -> None:
     bench = ProxyBench()
     assert await verdict(bench, request(b"GET", b"/open//evil.example/x")) == (400, "bad_request")

@@ -714,3 +714,13 @@ async def test_a_signed_in_request_is_answered() -> None:
     assert b"Authorization: Bearer token-1\r\n" in upstream.take_written()
     await answered(upstream)
     assert statuses(browser.take_written()) == [200]
+
+
+@pytest.mark.parametrize("data", [request(b"HEAD", b"/open/..;/x"), request(b"HEAD", b"/open/x", host=b"evil.example")])
+async def test_a_head_request_that_is_refused_is_answered_and_written_down_without_a_body(data: bytes) -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    browser.receive(data)
+    await turns()
+    assert browser.take_written().endswith(b"\r\n\r\n")
+    assert (bench.last_line.status, bench.last_line.sent) == (400, 0)
