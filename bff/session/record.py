@@ -8,11 +8,15 @@ import msgspec
 
 
 class AccessToken(msgspec.Struct, frozen=True):
-    """An access token and what is known of it; `expires_at` is in seconds since the epoch, None if never said."""
+    """An access token and what is known of it; `expires_at` is in seconds since the epoch, None if never said.
+
+    `received_at` is noted of the tokens for other APIs; that of the login's is the session's own.
+    """
 
     value: str
     expires_at: float | None
     scope: tuple[str, ...]
+    received_at: float | None = None
 
     def is_fresh(self, now: float, margin: float) -> bool:
         """Whether the token will still be accepted `margin` seconds from now."""
@@ -23,6 +27,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the gateway keeps about one login; times are seconds since the epoch.
 
     `claims` are the ID token's over UserInfo's, without the protocol's own; `sid` is the provider's session id.
+    `target_tokens` are the access tokens for other APIs, by the name of their target.
     """
 
     issuer: str
@@ -39,6 +44,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     auth_time: float | None = None
     acr: str | None = None
     refreshed_at: float | None = None
+    target_tokens: dict[str, AccessToken] = {}
 
     def has_expired(self, now: float) -> bool:
         """Whether the absolute limit has passed."""
