@@ -16,6 +16,8 @@ from typing import Any
 from tests.support.devtools import PATIENCE, DevTools, DevToolsError, Parameters
 
 POLL = 0.04
+GLANCE = 10.0
+"""How long to wait for one look at a page: while it is being left, the browser may not answer at all."""
 
 # Where to click on the first visible element that matches and has the text; null while there is none.
 _FIND = """
@@ -79,6 +81,7 @@ class Page:
         self.seen = Seen()
         self._arrivals = 0
         self._paused: queue.Queue[Parameters | None] = queue.Queue()
+        self._made_up: Parameters | None = None
         attached = devtools.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session: str = attached["sessionId"]
         devtools.listen(self._session, self._notice)
@@ -134,7 +137,7 @@ class Page:
                 self.call("Input.dispatchMouseEvent", type=kind, **point, **button)
             # A page that is not painted yet drops what it gets; one that is leaving has got it.
             with contextlib.suppress(DevToolsError, PageError):
-                if self.evaluate("window.isUnpressed === true"):
+                if self.evaluate("window.isUnpressed === true", patience=GLANCE):
                     continue
             return
         raise AssertionError(f"{selector} {text!r} does not react.")
@@ -199,7 +202,7 @@ class Page:
         while True:
             # The page may be about to change.
             with contextlib.suppress(DevToolsError, PageError):
-                value = self.evaluate(expression)
+                value = self.evaluate(expression, patience=GLANCE)
                 if value:
                     return value
             if time.monotonic() >= deadline:
@@ -210,11 +213,10 @@ class Page:
         """Wait until what was seen fulfils the condition."""
         self._devtools.wait_for(condition, what)
 
-    def evaluate(self, expression: str) -> Any:
+    def evaluate(self, expression: str, *, patience: float = PATIENCE) -> Any:
         """Return the JSON value of a script's expression, awaited; raises `PageError`."""
-        answer = self.call(
-            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True, userGesture=True
-        )
+        parameters = {"expression": expression, "awaitPromise": True, "returnByValue": True, "userGesture": True}
+        answer = self._devtools.call("Runtime.evaluate", self._session, patience=patience, **parameters)
         if "exceptionDetails" in answer:
             details = answer["exceptionDetails"]
             raise PageError(details.get("exception", {}).get("description") or details["text"])
@@ -252,6 +254,18 @@ class Page:
     def hold(self, url_pattern: str) -> None:
         """Let requests to such addresses wait for ever."""
         self.call("Fetch.enable", patterns=[{"urlPattern": url_pattern, "requestStage": "Request"}])
+
+    def answer(self, url_pattern: str, status: int, document: dict[str, Any]) -> None:
+        """Answer requests to such addresses with a problem document, in the server's place."""
+        fields = [{"name": "Content-Type", "value": "application/problem+json"}]
+        body = base64.b64encode(json.dumps(document).encode()).decode()
+        self._made_up = {"responseCode": status, "responseHeaders": fields, "body": body}
+        self.hold(url_pattern)
+
+    def release(self) -> None:
+        """Let the requests that were held or answered go on."""
+        self._made_up = None
+        self.call("Fetch.disable")
 
     def call(self, method: str, **parameters: Any) -> Parameters:
         """Call the DevTools protocol for this tab."""
@@ -295,6 +309,10 @@ class Page:
             case "Audits.issueAdded":
                 if event["issue"]["code"] == "ContentSecurityPolicyIssue":
                     self.seen.complaints.append(f"policy: {json.dumps(event['issue']['details'])}")
+            case "Fetch.requestPaused" if self._made_up is not None:
+                self._devtools.send(
+                    "Fetch.fulfillRequest", self._session, requestId=event["requestId"], **self._made_up
+                )
             case "Fetch.requestPaused":
                 self._paused.put(event)
 

@@ -1,21 +1,24 @@
 import { useCallback, useEffect, useState } from "react";
 import { type Answer, type Storage, lookAtAnswer, lookAtStorage } from "../bff/evidence";
-import { CheckIcon, CrossIcon, ShieldIcon } from "./icons";
+import { CheckIcon, CrossIcon, ShieldIcon, UnknownIcon } from "./icons";
 
 const ADDRESSES = ["/bff/session", "/api/whoami"];
+const WITHOUT_ANSWERS = { looking: "looking …", unreachable: "no answer" };
 
 /** What a script in this page can lay its hands on: looked up, not claimed. */
 export function BrowserHolds() {
   const [storage, setStorage] = useState<Storage | null>(null);
-  const [answers, setAnswers] = useState<Answer[]>([]);
+  const [answers, setAnswers] = useState<Answer[] | "looking" | "unreachable">("looking");
 
   const look = useCallback(async () => {
     setStorage(await lookAtStorage());
-    setAnswers(await Promise.all(ADDRESSES.map(lookAtAnswer)));
+    setAnswers("looking");
+    setAnswers(await Promise.all(ADDRESSES.map(lookAtAnswer)).catch(() => "unreachable" as const));
   }, []);
   useEffect(() => void look(), [look]);
 
-  const withToken = answers.filter((answer) => answer.hasToken).map((answer) => answer.address);
+  const seen = typeof answers === "string" ? [] : answers;
+  const withToken = seen.filter((answer) => answer.hasToken).map((answer) => answer.address);
   return (
     <section className="card" id="what-the-browser-holds" tabIndex={-1} aria-labelledby="holds-title">
       <h2 id="holds-title">
@@ -31,12 +34,12 @@ export function BrowserHolds() {
           <Fact name="localStorage" found={storage.local} />
           <Fact name="sessionStorage" found={storage.session} />
           <Fact name="IndexedDB" found={storage.databases} />
-          <Fact name="Tokens in answers" found={withToken} nothing={answers.length === 0 ? "looking …" : "none"} />
+          <Fact name="Tokens in answers" found={typeof answers === "string" ? WITHOUT_ANSWERS[answers] : withToken} />
         </ul>
       )}
       <details className="answers">
         <summary>See the answers</summary>
-        {answers.map((answer) => (
+        {seen.map((answer) => (
           <figure key={answer.address}>
             <figcaption>
               <code>GET {answer.address}</code> {answer.status}
@@ -54,13 +57,23 @@ export function BrowserHolds() {
   );
 }
 
-function Fact({ name, found, nothing = "none" }: { name: string; found: readonly string[]; nothing?: string }) {
+/** What was found; in place of a list, why nothing is known. */
+function Fact({ name, found }: { name: string; found: readonly string[] | string }) {
+  if (typeof found === "string") {
+    return (
+      <li className="fact quiet">
+        <UnknownIcon />
+        <span>{name}</span>
+        <strong>{found}</strong>
+      </li>
+    );
+  }
   const isClean = found.length === 0;
   return (
     <li className={isClean ? "fact good" : "fact"}>
       {isClean ? <CheckIcon /> : <CrossIcon />}
       <span>{name}</span>
-      <strong>{isClean ? nothing : found.join(", ")}</strong>
+      <strong>{isClean ? "none" : found.join(", ")}</strong>
     </li>
   );
 }

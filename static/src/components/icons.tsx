@@ -9,6 +9,7 @@ function Icon({ path }: { path: string }) {
 
 export const CheckIcon = () => <Icon path="M4 10.5l4 4 8-9" />;
 export const CrossIcon = () => <Icon path="M5 5l10 10M15 5L5 15" />;
+export const UnknownIcon = () => <Icon path="M5 10h.1M10 10h.1M15 10h.1" />;
 export const PlusIcon = () => <Icon path="M10 4v12M4 10h12" />;
 export const TrashIcon = () => <Icon path="M3.5 5.5h13M8 5.5V3.5h4v2M5.5 5.5l.8 11h7.4l.8-11M8.5 9v4.5M11.5 9v4.5" />;
 export const ClockIcon = () => <Icon path="M10 3a7 7 0 100 14 7 7 0 000-14M10 6.5V10l2.5 2" />;

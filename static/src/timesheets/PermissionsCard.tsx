@@ -1,4 +1,4 @@
-import { CheckIcon, CrossIcon } from "../components/icons";
+import { CheckIcon, CrossIcon, UnknownIcon } from "../components/icons";
 import { OPERATIONS, type Operation, type Permissions } from "./permissions";
 
 const IN_WORDS: Record<Operation, string> = {
@@ -9,7 +9,8 @@ const IN_WORDS: Record<Operation, string> = {
 };
 
 interface Props {
-  permissions: Permissions;
+  /** null until the API has said. */
+  permissions: Permissions | null;
   offersAll: boolean;
   onOfferAll: (offersAll: boolean) => void;
 }
@@ -21,11 +22,7 @@ export function PermissionsCard({ permissions, offersAll, onOfferAll }: Props) {
       <h2 id="permissions-title">What you may do</h2>
       <ul className="facts">
         {OPERATIONS.map((operation) => (
-          <li key={operation} className={permissions.has(operation) ? "fact good" : "fact quiet"}>
-            {permissions.has(operation) ? <CheckIcon /> : <CrossIcon />}
-            <span>{IN_WORDS[operation]}</span>
-            <span className="visually-hidden">{permissions.has(operation) ? "allowed" : "not allowed"}</span>
-          </li>
+          <PermissionFact key={operation} operation={operation} isAllowed={permissions?.has(operation) ?? null} />
         ))}
       </ul>
       <label className="switch">
@@ -33,5 +30,16 @@ export function PermissionsCard({ permissions, offersAll, onOfferAll }: Props) {
         <span>Offer everything, and see what the API refuses</span>
       </label>
     </section>
+  );
+}
+
+function PermissionFact({ operation, isAllowed }: { operation: Operation; isAllowed: boolean | null }) {
+  const icon = isAllowed ? <CheckIcon /> : isAllowed === null ? <UnknownIcon /> : <CrossIcon />;
+  return (
+    <li className={isAllowed ? "fact good" : "fact quiet"}>
+      {icon}
+      <span>{IN_WORDS[operation]}</span>
+      <span className="visually-hidden">{isAllowed ? "allowed" : isAllowed === null ? "not known" : "not allowed"}</span>
+    </li>
   );
 }

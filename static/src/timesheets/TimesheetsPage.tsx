@@ -11,7 +11,7 @@ import { DeleteDialog } from "./DeleteDialog";
 import { Filter, filterOf, matching } from "./Filter";
 import { hours } from "./format";
 import { PermissionsCard } from "./PermissionsCard";
-import { canApprove, canDelete } from "./permissions";
+import { NO_PERMISSIONS, canApprove, canDelete } from "./permissions";
 import { TimesheetList } from "./TimesheetList";
 import { useTimesheets } from "./useTimesheets";
 
@@ -25,6 +25,7 @@ export function TimesheetsPage({ session }: { session: SignedIn }) {
   const [offersAll, setOffersAll] = useState(false);
   const heading = useRef<HTMLHeadingElement>(null);
   const filter = filterOf(usePlace());
+  const known = permissions ?? NO_PERMISSIONS;
 
   const isLoaded = sheets !== null;
   useEffect(() => {
@@ -70,7 +71,7 @@ export function TimesheetsPage({ session }: { session: SignedIn }) {
           <h1 id="sheets-title" ref={heading} tabIndex={-1}>
             Timesheets
           </h1>
-          {(offersAll || permissions.has("create")) && (
+          {(offersAll || known.has("create")) && (
             <button type="button" className="button primary" onClick={() => setAdding(true)}>
               <PlusIcon /> Add hours
             </button>
@@ -87,8 +88,8 @@ export function TimesheetsPage({ session }: { session: SignedIn }) {
         <TimesheetList
           sheets={isLoaded ? shown : null}
           isRefused={listProblem !== null}
-          mayApprove={(sheet) => offersAll || canApprove(permissions, sheet, session.claims.sub)}
-          mayDelete={(sheet) => offersAll || canDelete(permissions, sheet)}
+          mayApprove={(sheet) => offersAll || canApprove(known, sheet, session.claims.sub)}
+          mayDelete={(sheet) => offersAll || canDelete(known, sheet)}
           onApprove={(sheet) =>
             attempt(() => approveTimesheet(sheet.id), `Approved ${hours(sheet.hours)} for ${sheet.owner_name}.`)
           }

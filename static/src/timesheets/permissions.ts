@@ -4,6 +4,8 @@ export const OPERATIONS = ["read", "create", "delete", "approve"] as const;
 export type Operation = (typeof OPERATIONS)[number];
 export type Permissions = ReadonlySet<Operation>;
 
+export const NO_PERMISSIONS: Permissions = new Set();
+
 /** What the API will let the caller do. Hiding the rest is a courtesy; it is the API that refuses. */
 export function permissionsOf(caller: Caller): Permissions {
   const scopes = new Set(caller.scope.split(" "));

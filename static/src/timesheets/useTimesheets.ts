@@ -6,11 +6,12 @@ import { type Permissions, permissionsOf } from "./permissions";
 export interface TimesheetsState {
   /** null while they are on the way. */
   sheets: Timesheet[] | null;
-  permissions: Permissions;
+  /** null until the API has said. */
+  permissions: Permissions | null;
   problem: Problem | null;
 }
 
-const NOTHING: TimesheetsState = { sheets: null, permissions: new Set(), problem: null };
+const NOTHING: TimesheetsState = { sheets: null, permissions: null, problem: null };
 
 /** The timesheets and what may be done with them; `reload` reads both again. */
 export function useTimesheets(): TimesheetsState & { reload: () => Promise<void> } {
