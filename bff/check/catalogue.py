@@ -12,7 +12,7 @@ FINDINGS: Final[dict[str, str]] = {
     "provider.metadata": "The provider's metadata were fetched and can be used.",
     "provider.issuer": "The metadata name exactly the configured issuer.",
     "provider.keys": "The key set was fetched and has a key for the algorithms in use.",
-    "provider.algorithms": "ID tokens are signed with an algorithm the gateway accepts.",
+    "provider.algorithms": "ID tokens are signed with what the gateway accepts, or with BFF_ID_TOKEN_ALG alone.",
     "provider.pkce": "PKCE with S256 is supported.",
     "provider.issuer_parameter": "Authorization responses name their issuer (RFC 9207).",
     "provider.client_authentication": "The provider takes the configured way of client authentication.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bff.check.findings import Finding, counted, degraded, good, note, shown, unusable
+from bff.oauth.jws import equivalent
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.signing_key import parse_signing_keys
@@ -27,22 +28,26 @@ def offer(settings: Settings, metadata: ProviderMetadata) -> list[Finding]:
         _revocation(metadata),
         _end_session(metadata),
         _backchannel_logout(metadata),
+        *_algorithms(settings, metadata),
     ]
 
 
-def keys_for(metadata: ProviderMetadata, keys: ProviderKeys) -> list[Finding]:
+def keys_for(settings: Settings, metadata: ProviderMetadata, keys: ProviderKeys) -> list[Finding]:
     """Return whether there is a key for the algorithms ID tokens are signed with."""
-    algorithms = metadata.id_token_signing_alg_values_supported
+    configured = settings.id_token_alg
+    algorithms = metadata.id_token_signing_alg_values_supported if configured is None else (configured,)
     served = [name for name in algorithms if keys.candidates(name, None)]
     if not served:
         return [
             unusable(
                 *(
                     "provider.keys",
-                    "BFF_ISSUER",
+                    "BFF_ISSUER" if configured is None else "BFF_ID_TOKEN_ALG",
                     f"Of {counted(len(keys), 'usable key')} none fits {', '.join(algorithms)}",
                 ),
-                "Have the provider publish a signing key; RSA keys need 2048 bits or more",
+                "Have the provider publish a signing key; RSA keys need 2048 bits or more"
+                if configured is None
+                else f"Have the provider publish a key for {configured}, or name the algorithm it signs with",
             )
         ]
     return [
@@ -50,8 +55,7 @@ def keys_for(metadata: ProviderMetadata, keys: ProviderKeys) -> list[Finding]:
             "provider.keys",
             "BFF_ISSUER",
             f"The key set has {counted(len(keys), 'usable key')}, good for {', '.join(served)}",
-        ),
-        good("provider.algorithms", "BFF_ISSUER", f"ID tokens may be signed with {', '.join(algorithms)}"),
+        )
     ]
 
 
@@ -200,3 +204,20 @@ def _backchannel_logout(metadata: ProviderMetadata) -> Finding:
             "Have logout tokens carry sid if the provider can do it",
         )
     return good(*where, "Logouts at the provider end sessions here")
+
+
+def _algorithms(settings: Settings, metadata: ProviderMetadata) -> Iterator[Finding]:
+    where, configured = ("provider.algorithms", "BFF_ID_TOKEN_ALG"), settings.id_token_alg
+    listed = metadata.id_token_signing_alg_values_supported
+    if "openid" not in settings.scopes:
+        if configured is not None:
+            yield note(*where, "Without openid there is no ID token", "Remove BFF_ID_TOKEN_ALG, or add openid")
+    elif configured is None:
+        yield good("provider.algorithms", "BFF_ISSUER", f"ID tokens may be signed with {', '.join(listed)}")
+    elif configured in listed or equivalent(configured) in listed:
+        yield good(*where, f"ID tokens are signed with {configured}, which the provider lists")
+    else:
+        yield unusable(
+            *(*where, f"The provider signs ID tokens with {', '.join(listed)}, never with {configured}"),
+            "Name the one this client is registered for (id_token_signed_response_alg), or remove the variable",
+        )

@@ -92,7 +92,7 @@ class ProviderChecks:
         if "openid" not in self._settings.scopes:
             return []
         try:
-            return keys_for(metadata, await self._inspection.keys())
+            return keys_for(self._settings, metadata, await self._inspection.keys())
         except _FAILURES as error:
             return [fault_of(error, "provider.keys", "The host of the key set")]
 

@@ -281,6 +281,14 @@ def test_what_the_provider_does_not_offer_is_told(
     assert findings[found]["variable"] == variable
 
 
+def test_an_algorithm_that_the_provider_does_not_sign_with_is_unusable(surroundings: Surroundings) -> None:
+    found = surroundings.findings(2, BFF_ID_TOKEN_ALG="ES256")
+    assert set(found) == {"provider.algorithms", "provider.keys"}
+    assert {finding["variable"] for finding in found.values()} == {"BFF_ID_TOKEN_ALG"}
+    assert "id_token_signed_response_alg" in found["provider.algorithms"]["cure"]
+    assert surroundings.findings(0, BFF_ID_TOKEN_ALG="RS256") == {}
+
+
 def test_a_method_that_is_neither_listed_nor_accepted_is_unusable(surroundings: Surroundings) -> None:
     with offering(surroundings, token_endpoint_auth_methods_supported=["private_key_jwt"]):
         found = surroundings.findings(2, BFF_CLIENT_SECRET="canary-wrong", BFF_PAR="off")

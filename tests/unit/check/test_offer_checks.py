@@ -16,6 +16,8 @@ from tests.unit.check.facts import by_id, full_metadata, provider_keys, worse_th
 NOTE, DEGRADED, UNUSABLE = Level.NOTE, Level.DEGRADED, Level.UNUSABLE
 KEY = key_for("ES256").as_pem(private=True).decode()
 RSA_ONLY = {"token_endpoint_auth_signing_alg_values_supported": ["RS256"]}
+SEVERAL = {"id_token_signing_alg_values_supported": ["RS256", "ES256"]}
+EDWARDS_ONLY = {"id_token_signing_alg_values_supported": ["EdDSA"]}
 NO_PAR = {"pushed_authorization_request_endpoint": ...}
 
 
@@ -63,6 +65,9 @@ def test_a_provider_that_offers_everything_leaves_nothing_to_mend() -> None:
         ({}, {"end_session_endpoint": ...}, "end_session", DEGRADED, "needs no password"),
         ({}, {"backchannel_logout_supported": ...}, "backchannel_logout", NOTE, "does not tell"),
         ({}, {"backchannel_logout_session_supported": ...}, "backchannel_logout", NOTE, "all of the user's"),
+        ({"id_token_alg": "ES512"}, SEVERAL, "algorithms", UNUSABLE, "with RS256, ES256, never with ES512"),
+        ({"id_token_alg": "RS256"}, EDWARDS_ONLY, "algorithms", UNUSABLE, "with EdDSA, never with RS256"),
+        ({"id_token_alg": "RS256", "scopes": "profile"}, {}, "algorithms", NOTE, "Remove BFF_ID_TOKEN_ALG"),
     ],
 )
 def test_what_is_missing_is_told_with_its_cure(
@@ -86,13 +91,30 @@ def test_the_algorithm_of_the_clients_key_is_told() -> None:
 
 
 def test_a_key_for_one_of_the_algorithms_is_enough() -> None:
-    findings = keys_for(full_metadata(), provider_keys())
+    findings = keys_for(provider_settings(), full_metadata(**SEVERAL), provider_keys())
     assert worse_than_good(findings) == {}
     assert "RS256" in by_id(findings)["provider.keys"].seen
 
 
 @pytest.mark.parametrize("keys", [ProviderKeys(), provider_keys()])
 def test_without_a_key_that_fits_no_login_can_work(keys: ProviderKeys) -> None:
-    (finding,) = keys_for(full_metadata(id_token_signing_alg_values_supported=["ES256"]), keys)
+    (finding,) = keys_for(provider_settings(), full_metadata(id_token_signing_alg_values_supported=["ES256"]), keys)
     assert (finding.id, finding.level) == ("provider.keys", UNUSABLE)
     assert finding.seen.startswith(f"Of {len(keys)} usable key")
+
+
+@pytest.mark.parametrize(
+    "algorithm,changes", [("ES256", SEVERAL), ("RS256", SEVERAL), ("EdDSA", EDWARDS_ONLY), ("Ed25519", EDWARDS_ONLY)]
+)
+def test_the_configured_algorithm_is_good_if_the_provider_lists_it_under_either_of_its_names(
+    algorithm: str, changes: dict[str, Any]
+) -> None:
+    finding = by_id(offer(provider_settings(id_token_alg=algorithm), full_metadata(**changes)))["provider.algorithms"]
+    assert (finding.level, finding.variable) == (Level.GOOD, "BFF_ID_TOKEN_ALG")
+
+
+def test_a_key_for_another_algorithm_than_the_configured_one_does_not_help() -> None:
+    settings = provider_settings(id_token_alg="ES256")
+    (finding,) = keys_for(settings, full_metadata(**SEVERAL), provider_keys())
+    assert (finding.id, finding.level, finding.variable) == ("provider.keys", UNUSABLE, "BFF_ID_TOKEN_ALG")
+    assert "none fits ES256" in finding.seen
