@@ -1,6 +1,6 @@
 # make demo   the gateway, a dev provider, an API and a page, on this machine
 # make test   every test that can run here
-# make test-browser   the whole stack in Chromium, where it is installed
+# make test-browser   of these, the whole stack in Chromium
 # make check  formatting, lint, types
 # make demo-check   the demo started, logged in to by a script, and stopped
 # make bench  calls per second and CPU per call beside nginx and others; docs/performance.md

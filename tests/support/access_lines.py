@@ -11,7 +11,7 @@ import httpx2
 
 from tests.support.processes import GatewayServer
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 POLL = 0.05
 
 _marks = itertools.count(1)

@@ -11,7 +11,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 Parameters = dict[str, Any]
 Listener = Callable[[str, Parameters], None]
@@ -61,7 +61,9 @@ class DevTools:
             self._socket.send(json.dumps(message))
         return number
 
-    def call(self, method: str, session: str | None = None, /, **parameters: Any) -> Parameters:
+    def call(
+        self, method: str, session: str | None = None, /, *, patience: float = PATIENCE, **parameters: Any
+    ) -> Parameters:
         """Send a call and return its result; raises `DevToolsError`."""
         with self._sending:
             number = self._last_id + 1
@@ -71,8 +73,12 @@ class DevTools:
             if session is not None:
                 message["sessionId"] = session
             self._socket.send(json.dumps(message))
-        self.wait_for(lambda: number in self._answers, f"the answer to {method}")
-        answer = self._answers.pop(number)
+        try:
+            self.wait_for(lambda: number in self._answers, f"the answer to {method}", patience)
+        finally:
+            with self._changed:
+                self._unanswered.discard(number)
+                answer = self._answers.pop(number, {})
         if "error" in answer:
             raise DevToolsError(f"{method}: {answer['error'].get('message')}")
         result: Parameters = answer["result"]
