@@ -10,6 +10,7 @@ from contextlib import suppress
 from bench.cores import raise_priority, share_out
 from bench.machine import describe
 from bench.options import parse_options
+from bench.provider import LoginFailed
 from bench.report import write_results
 from bench.rounds import Unusable, check, interleave
 from bench.stage import Missing, Stage
@@ -47,7 +48,7 @@ def start_all(stage: Stage) -> tuple[list[Target], dict[str, str]]:
         try:
             target = start(stage)
             check(target)
-        except (Missing, Unusable, ChildError) as reason:
+        except (Missing, Unusable, LoginFailed, ChildError) as reason:
             missing[name] = str(reason)
             say(f"  {name}: left out, {reason}")
             continue

@@ -65,7 +65,7 @@ def upstream_configuration(folder: Path, port: int, body_size: int) -> str:
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         location = /api/small {{ {small} }}
-        location = /api/credentials {{ return 200 "$http_authorization|$http_x_forwarded_access_token|$http_cookie"; }}
+        location = /api/credentials {{ return 200 "$http_authorization|$http_x_forwarded_access_token"; }}
     }}""",
     )
 

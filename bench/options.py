@@ -22,6 +22,11 @@ class Options:
     priority: int = 0
     targets: tuple[str, ...] = ()
     compare: tuple[tuple[str, Path], ...] = ()
+    oauth2_proxy: str = "oauth2-proxy"
+    apache_modules: Path = Path("/usr/lib/apache2/modules")
+    nginx_modules: Path = Path("/usr/lib/nginx/modules")
+    lua_path: Path | None = None
+    express_path: Path | None = None
     results: Path = RESULTS
     quick: bool = False
 
@@ -40,6 +45,13 @@ def parse_options(arguments: Sequence[str]) -> Options:
     add("--targets", type=_names, default=(), metavar="NAME,NAME", help="only these; default all that are found")
     add("--compare", type=_checkout, action="append", default=[], metavar="NAME=DIR",
         help="also measure the gateway of another checkout; may be repeated")  # fmt: skip
+    add("--oauth2-proxy", default=default.oauth2_proxy, metavar="PROGRAM", help="default: looked for in PATH")
+    add("--apache-modules", type=Path, default=default.apache_modules, metavar="DIR",
+        help="where mod_auth_openidc.so is")  # fmt: skip
+    add("--nginx-modules", type=Path, default=default.nginx_modules, metavar="DIR",
+        help="where ngx_http_lua_module.so is")  # fmt: skip
+    add("--lua-path", type=Path, metavar="DIR", help="where resty/openidc.lua and what it needs are")
+    add("--express-path", type=Path, metavar="DIR", help="whose node_modules has express-openid-connect")
     add("--results", type=Path, default=default.results, metavar="DIR", help="where JSON and plot are written")
     add("--quick", action="store_true", help="run everything once and briefly: for CI, the figures mean nothing")
     given = parser.parse_args(arguments)

@@ -110,7 +110,7 @@ def _record(settings: Settings, refresh_token_length: int) -> SessionRecord:
 
 
 def _token(length: int) -> str:
-    return secrets.token_urlsafe(length)[:length]
+    return f"ey{secrets.token_urlsafe(length)}"[:length]
 
 
 if __name__ == "__main__":

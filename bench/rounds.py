@@ -40,10 +40,12 @@ def check(target: Target) -> None:
         if not target.token_reaches_upstream:
             return
         seen = client.get(target.url.replace("/small", "/credentials"), headers=headers).text
-        if "Bearer " not in seen and not seen.split("|")[1:2] != [""]:
+        authorization, _, forwarded = seen.partition("|")
+        if not authorization.startswith("Bearer ey") and not forwarded.startswith("ey"):
             raise Unusable(f"{target.name} passes no access token on")
-        if client.get(target.url).text.startswith('{"id":1'):
-            raise Unusable(f"{target.name} serves calls without a session")
+    # A client of its own: the first may have been given a cookie.
+    if httpx2.get(target.url, trust_env=False).text.startswith('{"id":1'):
+        raise Unusable(f"{target.name} serves calls without a session")
 
 
 def interleave(

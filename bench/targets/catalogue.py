@@ -7,7 +7,7 @@ from functools import partial
 
 from bench.options import Options
 from bench.stage import Stage
-from bench.targets import gateway, naive, nginx_reference
+from bench.targets import express, gateway, lua_resty_openidc, mod_auth_openidc, naive, nginx_reference, oauth2_proxy
 from bench.targets.target import Target
 
 Start = Callable[[Stage], Target]
@@ -28,4 +28,9 @@ def _all(options: Options) -> Iterator[tuple[str, Start]]:
     for label, checkout in options.compare:
         name = f"{gateway.NAME} {label}"
         yield name, partial(gateway.start, name=name, checkout=checkout)
+    yield lua_resty_openidc.LEAN_NAME, lua_resty_openidc.start_lean
+    yield lua_resty_openidc.NAME, lua_resty_openidc.start
+    yield oauth2_proxy.NAME, oauth2_proxy.start
+    yield mod_auth_openidc.NAME, mod_auth_openidc.start
+    yield express.NAME, express.start
     yield naive.NAME, naive.start

@@ -32,7 +32,7 @@ def start(stage: Stage) -> Target:
 def _plant(stage: Stage) -> str:
     session = {
         "expires_at": time.time() + 8 * 3600,
-        "access_token": secrets.token_urlsafe(900)[:900],
+        "access_token": f"ey{secrets.token_urlsafe(900)}"[:900],
         "id_token": secrets.token_urlsafe(900)[:900],
         "refresh_token": "",
     }
