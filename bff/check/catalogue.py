@@ -33,6 +33,7 @@ FINDINGS: Final[dict[str, str]] = {
     "store.reach": "The session store answers, and how fast.",
     "store.server": "Which server it is, and whether its version is supported.",
     "store.sessions": "All that a session needs was done there once: written, read, changed, listed, ended.",
+    "store.endings": "Instances hear at once of sessions that others end, for streams that are open.",
     "store.eviction": "Whether the server drops sessions when its memory is full.",
     "store.persistence": "What a restart of the server does to sessions.",
     "store.transport": "Whether the connection is protected by TLS.",

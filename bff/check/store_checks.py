@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from bff.check.clock_check import store_clock
-from bff.check.findings import Finding, counted, degraded, good, note, shown, unusable
+from bff.check.findings import Finding, Level, counted, degraded, good, note, shown, unusable
 from bff.check.store_faults import store_fault
 from bff.errors import StoreUnavailable
 from bff.session.store import SessionStore
 from bff.settings import Settings
 from bff.settings.urls import is_loopback
+from bff.stores.hearing_trial import try_hearing
 from bff.stores.inspection import SLOTS, ServerFacts, StoreFacts
 from bff.stores.redis_address import Topology
 from bff.stores.trial import TrialFailed, try_store
@@ -71,7 +72,10 @@ class StoreChecks:
             found.findings.extend(_server(server))
         found.findings.extend(_topology(facts))
         found.findings.extend(_protection(facts))
-        found.findings.append(await self._trial())
+        trial = await self._trial()
+        found.findings.append(trial)
+        if trial.level is Level.GOOD:
+            found.findings.append(await self._hearing())
 
     async def _trial(self) -> Finding:
         store = self._open_store(self._settings, self._clock)
@@ -83,6 +87,18 @@ class StoreChecks:
             await asyncio.shield(store.close())
         seen = f"A session was written, read in {1000 * seconds:.1f} ms, replaced, extended, listed and ended"
         return good("store.sessions", _URL, seen)
+
+    async def _hearing(self) -> Finding:
+        store = self._open_store(self._settings, self._clock)
+        try:
+            await try_hearing(store, clock=self._clock)
+        except StoreUnavailable as error:
+            seen = f"Announcements do not come through ({error.reason}): sessions of open streams are read all the time"
+            cure = "Allow PUBLISH and SUBSCRIBE on channels bff:* to the user of BFF_REDIS_URL (docs/check.md)"
+            return degraded("store.endings", _URL, seen, cure)
+        finally:
+            await asyncio.shield(store.close())
+        return good("store.endings", _URL, "An instance that ends a session is heard by the others at once")
 
 
 def _memory(settings: Settings) -> Finding:

@@ -12,6 +12,8 @@ The contract, tested by one suite against every store:
 6. `claim` and `acquire` succeed for exactly one caller at a time, on all instances together.
 7. Trouble with the store raises `StoreUnavailable`, never "not found": an outage decides nothing about a session.
 8. A caller that is cancelled while it waits takes nothing with it: not the connection, not another caller's answer.
+9. Every ending of a live session is announced, in the step that ends it, to all who listen, on every instance. One
+   that expires is not announced. Who listens is told whenever announcements may have been missed.
 """
 
 from __future__ import annotations
@@ -41,6 +43,22 @@ class Tombstone(msgspec.Struct, frozen=True):
     """What is left of a session that was ended; `reason` is one of `END_REASONS`."""
 
     reason: str
+
+
+class EndListener(Protocol):
+    """Told of sessions that end, whichever instance ends them; nothing that it does may fail."""
+
+    def session_ended(self, key: str, reason: str) -> None:
+        """Take note that a session has ended; both words come from the store and are to be believed only so far."""
+        ...
+
+    def hearing(self) -> None:
+        """From now on every ending is told; those before may have been missed."""
+        ...
+
+    def deaf(self, reason: str) -> None:
+        """Until further notice endings may be missed; `reason` is the store's, as in `StoreUnavailable`."""
+        ...
 
 
 class SessionStore(Protocol):
@@ -88,6 +106,10 @@ class SessionStore(Protocol):
 
     async def end_indexed(self, index: str, *, reason: str, lifetime: float) -> int:
         """End every session listed under the index, and forget the index; return how many were alive."""
+        ...
+
+    def listen(self, listener: EndListener) -> None:
+        """Tell the listener of every ending until the store is closed; called once, with the event loop running."""
         ...
 
     async def claim(self, name: str, *, lifetime: float) -> bool:

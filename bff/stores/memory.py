@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from bff.errors import StoreUnavailable
-from bff.session.store import StoredSession, Tombstone
+from bff.session.store import EndListener, StoredSession, Tombstone
 from bff.stores.expiring import ExpiringMap
 
 
@@ -19,6 +19,7 @@ class MemoryStore:
         self._sessions: ExpiringMap[StoredSession | Tombstone] = ExpiringMap(clock)
         self._indexes: ExpiringMap[dict[str, float]] = ExpiringMap(clock)
         self._values: ExpiringMap[bytes] = ExpiringMap(clock)
+        self._listeners: list[EndListener] = []
         self._is_closed = False
 
     def read(self, key: str) -> asyncio.Future[StoredSession | Tombstone | None]:
@@ -76,6 +77,8 @@ class MemoryStore:
         if not isinstance(found, StoredSession):
             return None
         self._sessions.set(key, Tombstone(reason), now + lifetime)
+        for listener in self._listeners:
+            listener.session_ended(key, reason)
         return found
 
     async def end_indexed(self, index: str, *, reason: str, lifetime: float) -> int:
@@ -85,6 +88,11 @@ class MemoryStore:
         self._indexes.remove(index)
         ended = [await self.end(key, reason=reason, lifetime=lifetime) for key in members]
         return sum(session is not None for session in ended)
+
+    def listen(self, listener: EndListener) -> None:
+        """Tell the listener of every ending, from now on and without a gap."""
+        self._listeners.append(listener)
+        listener.hearing()
 
     async def claim(self, name: str, *, lifetime: float) -> bool:
         """Return True for the first caller within the lifetime."""
@@ -120,6 +128,7 @@ class MemoryStore:
 
     async def close(self) -> None:
         """Forget everything, and refuse from now on."""
+        self._listeners.clear()
         self._is_closed = True
 
     def _now(self) -> float:

@@ -16,11 +16,11 @@ from typing import Any, Final, Protocol
 from redis import exceptions
 
 from bff.errors import StoreUnavailable
-from bff.session.store import StoredSession, Tombstone
+from bff.session.store import EndListener, StoredSession, Tombstone
 from bff.stores.circuit import Circuit
 from bff.stores.redis_address import Topology, parse_redis_address
 from bff.stores.redis_cluster import RedisClusterServers
-from bff.stores.redis_connections import MAXIMUM_CONNECTIONS, OPERATION_TIMEOUT
+from bff.stores.redis_connections import MAXIMUM_CONNECTIONS, OPERATION_TIMEOUT, OpenConnection
 from bff.stores.redis_faults import (
     BUSY,
     CIRCUIT_OPEN,
@@ -42,12 +42,14 @@ from bff.stores.redis_scripts import (
     UPDATE,
     Script,
     decode_ended,
+    encode_ending,
     encode_session,
     encode_tombstone,
     encode_version,
     milliseconds,
 )
 from bff.stores.redis_server import RedisServer
+from bff.stores.redis_subscription import Subscription
 
 QUEUE_TIMEOUT: Final = 2.0
 """Seconds a command waits for a free connection at most."""
@@ -68,6 +70,10 @@ class Servers(Protocol):
 
     def read(self, key: str, waiter: asyncio.Future[Found]) -> None:
         """Let the waiter have what is stored under the key."""
+        ...
+
+    async def connect(self) -> OpenConnection:
+        """Return a connection for whoever asks to keep; raises what redis-py raises."""
         ...
 
     async def renew(self) -> None:
@@ -93,6 +99,8 @@ class RedisStore:
         self._servers: Servers = kind(address, prefix=self._prefix, ca_file=ca_file)
         self._connections = asyncio.Semaphore(MAXIMUM_CONNECTIONS)
         self._commands: set[asyncio.Task[Any]] = set()
+        self._channel = f"{self._prefix}ended"
+        self._subscription: Subscription | None = None
         self._is_closed = False
 
     def read(self, key: str) -> asyncio.Future[StoredSession | Tombstone | None]:
@@ -134,9 +142,10 @@ class RedisStore:
         return await self._run(TOUCH, key, ENDED, encoded, milliseconds(lifetime))
 
     async def end(self, key: str, *, reason: str, lifetime: float) -> StoredSession | None:
-        """Replace a live record by a tombstone."""
-        tombstone = encode_tombstone(reason)
-        found: bytes | None = await self._command(END, key, ENDED, tombstone, milliseconds(lifetime))
+        """Replace a live record by a tombstone, and announce it."""
+        tombstone, ending = encode_tombstone(reason), encode_ending(key, reason)
+        arguments = (ENDED, tombstone, milliseconds(lifetime), self._channel, ending)
+        found: bytes | None = await self._command(END, key, *arguments)
         return None if found is None else decode_ended(found)
 
     async def end_indexed(self, index: str, *, reason: str, lifetime: float) -> int:
@@ -151,6 +160,10 @@ class RedisStore:
         if keys:
             await self._command("ZREM", index, *keys)
         return sum(session is not None for session in ended)
+
+    def listen(self, listener: EndListener) -> None:
+        """Tell the listener of every ending."""
+        self._subscription = Subscription(self._servers.connect, self._channel, listener)
 
     async def claim(self, name: str, *, lifetime: float) -> bool:
         """Return True for the first caller within the lifetime."""
@@ -180,6 +193,8 @@ class RedisStore:
     async def close(self) -> None:
         """Let commands under way finish, then close all connections."""
         self._is_closed = True
+        if self._subscription is not None:
+            await self._subscription.close()
         if self._commands:
             await asyncio.wait(list(self._commands))
         await self._servers.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from bff.stores.redis_connections import (
     COMMAND_TIMEOUT,
     MAXIMUM_CONNECTIONS,
     OPERATION_TIMEOUT,
+    OpenConnection,
     connection_options,
     open_connection,
 )
@@ -187,6 +189,13 @@ class RedisClusterServers:
         """Have redis-py find out who owns the slots of a node that is gone; those who waited have been told."""
         if not self._asking:
             self._ask(key, [])
+
+    async def connect(self) -> OpenConnection:
+        """Return a connection to any node, each time to another: what is published on one is heard on all."""
+        if self._client.get_default_node() is None:
+            await self._client.initialize()
+        node = random.choice(self._client.get_nodes())  # noqa: S311 -- nothing depends on its being hard to guess
+        return await open_connection(self._options | {"host": node.host, "port": int(node.port)})
 
     async def renew(self) -> None:
         """Nothing to do: redis-py drops the connections of a node that failed, by itself."""

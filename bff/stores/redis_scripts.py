@@ -12,7 +12,8 @@ script that finds its own value already in place says so: an answer may be lost 
 
 A server whose memory is full refuses a script's first write if that can take memory, and lets later ones pass. TOUCH
 and END, which take none, begin with one that is never refused: a session in use does not expire, and a logout works.
-Should the tombstone be refused all the same, the session has ended without it.
+Should the tombstone be refused all the same, the session has ended without it. The same holds for the announcement:
+whoever may not publish can still end sessions.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ return 1
 """)
 
 END: Final = Script("""
--- the session, the version of a tombstone, the tombstone, its lifetime: what was there, '' if this very tombstone was
+-- the session, the version of a tombstone, the tombstone, its lifetime, where and how it is announced: what was there,
+-- '' if this very tombstone was
 local found = redis.call('GET', KEYS[1])
 if not found then return false end
 if string.sub(found, 1, 8) == ARGV[1] then
@@ -77,6 +79,7 @@ if string.sub(found, 1, 8) == ARGV[1] then
 end
 redis.call('DEL', KEYS[1])
 redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+redis.pcall('PUBLISH', ARGV[4], ARGV[5])
 return found
 """)
 
@@ -118,6 +121,19 @@ def encode_session(touched_at: float, sealed: bytes) -> bytes:
 def encode_tombstone(reason: str) -> bytes:
     """Return a tombstone, unlike any other, so that whoever set it can recognise it."""
     return ENDED + secrets.token_bytes(HEAD_LENGTH - len(ENDED)) + reason.encode("ascii")
+
+
+def encode_ending(key: str, reason: str) -> bytes:
+    """Return what is announced when a session ends: its key, which is a hash and opens nothing, and why."""
+    return f"{key} {reason}".encode("ascii")
+
+
+def decode_ending(message: bytes) -> tuple[str, str] | None:
+    """Return key and reason of an announcement, None for anything else that was published."""
+    key, _, reason = message.partition(b" ")
+    if not key or not reason or not message.isascii():
+        return None
+    return key.decode("ascii"), reason.decode("ascii")
 
 
 def decode_ended(value: bytes) -> StoredSession:

@@ -52,7 +52,7 @@ class RedisServer:
 
     async def execute(self, *command: str | bytes | int) -> Any:
         """Return the reply to a command; raises what redis-py raises."""
-        connection = self._idle.pop() if self._idle else await self._open()
+        connection = self._idle.pop() if self._idle else await self.connect()
         try:
             await connection.send_command(*command)
             reply = await connection.read_response()
@@ -66,7 +66,8 @@ class RedisServer:
         self._idle.append(connection)
         return reply
 
-    async def _open(self) -> OpenConnection:
+    async def connect(self) -> OpenConnection:
+        """Return a connection to the server, to the master under Sentinel; raises what redis-py raises."""
         if self._sentinel is None:
             return await open_connection(self._options)
         host, port = await self._sentinel.discover_master(self._service)
@@ -87,7 +88,7 @@ class RedisServer:
         on_lost: Callable[[Line, str], None],
         on_redirected: Callable[[str, Waiters], None],
     ) -> Line:
-        connection = await self._open()
+        connection = await self.connect()
         return Line(
             connection.leave(),
             prefix=self._prefix,

@@ -8,6 +8,7 @@ import pytest
 
 from bff.errors import StoreUnavailable
 from bff.session.store import SessionStore, StoredSession, Tombstone
+from tests.support.heard_endings import listening
 from tests.support.stores import Place
 
 LONG = 3600.0
@@ -393,6 +394,64 @@ async def test_a_read_sees_what_was_written_before_it(store: SessionStore, other
         found = await store.read(KEY), await other_store.read(KEY), await store.read(OTHER_KEY)
         written = StoredSession(version + 1, 1_700_000_000.125, f"{version}".encode())
         assert found == (written, written, None)
+
+
+# --- hearing of endings ---
+
+
+async def test_every_ending_is_heard_on_every_instance_once(store: SessionStore, other_store: SessionStore) -> None:
+    here, there = await listening(store), await listening(other_store)
+    await create(store)
+    await create(store, OTHER_KEY, indexes=("sub",))
+    await store.end(KEY, reason="logout", lifetime=LONG)
+    await other_store.end_indexed("sub", reason="backchannel_logout", lifetime=LONG)
+    for heard in (here, there):
+        await heard.until_heard(2)
+        assert sorted(heard.endings) == [(KEY, "logout"), (OTHER_KEY, "backchannel_logout")]
+
+
+async def test_an_ending_is_heard_only_when_the_tombstone_can_be_read(
+    store: SessionStore, other_store: SessionStore
+) -> None:
+    heard = await listening(store)
+    for number in range(20):
+        await create(store, f"{number:064x}")
+        ending = asyncio.ensure_future(other_store.end(f"{number:064x}", reason="logout", lifetime=LONG))
+        await heard.until_heard(number + 1)
+        assert await store.read(f"{number:064x}") == Tombstone("logout")
+        await ending
+
+
+async def test_what_ends_nothing_is_not_announced(store: SessionStore, other_store: SessionStore, place: Place) -> None:
+    heard = await listening(other_store)
+    await create(store, lifetime=SHORT)
+    await store.touch(KEY, touched_at=1.0, lifetime=SHORT)
+    await place.outlive(SHORT)
+    assert await store.read(KEY) is None
+    await store.end(KEY, reason="logout", lifetime=LONG)
+    await create(store, OTHER_KEY)
+    await store.update(OTHER_KEY, b"another", version=1)
+    await store.end(OTHER_KEY, reason="logout", lifetime=LONG)
+    await store.end(OTHER_KEY, reason="replaced", lifetime=LONG)
+    await create(store, "c" * 64)
+    await store.end("c" * 64, reason="grant_refused", lifetime=LONG)
+    await heard.until_heard(2)
+    assert heard.endings == [(OTHER_KEY, "logout"), ("c" * 64, "grant_refused")]
+
+
+async def test_another_application_hears_nothing(store: SessionStore, place: Place) -> None:
+    name = place.namespace
+    place.renew()
+    foreign = place.open()
+    heard = await listening(foreign)
+    await create(store)
+    await store.end(KEY, reason="logout", lifetime=LONG)
+    place.namespace = name
+    await create(foreign, OTHER_KEY)
+    await foreign.end(OTHER_KEY, reason="logout", lifetime=LONG)
+    await heard.until_heard(1)
+    assert heard.endings == [(OTHER_KEY, "logout")]
+    await foreign.close()
 
 
 # --- the store itself ---

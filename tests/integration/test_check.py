@@ -338,8 +338,13 @@ def test_the_documented_rights_are_enough_for_everything_and_one_less_is_told(su
         client.execute_command(*documented_rule().replace("<password>", "canary").split())
         url = f"redis://bff:canary@127.0.0.1:{valkey.port}"
         assert surroundings.findings(0, BFF_REDIS_URL=url) == {}
-        client.execute_command("ACL", "SETUSER", "bff", "-info", "-time", "-ping", "-config|get")
+        client.execute_command("ACL", "SETUSER", "bff", "-info", "-time", "-config|get")
         document = surroundings.report(BFF_REDIS_URL=url)
+        for right in ("-publish", "-subscribe"):
+            client.execute_command("ACL", "SETUSER", "bff", right)
+            unheard = surroundings.findings(1, BFF_REDIS_URL=url)
+            assert set(unheard) == {"store.endings"}
+            client.execute_command("ACL", "SETUSER", "bff", right.replace("-", "+"))
         client.execute_command("ACL", "SETUSER", "bff", "-zrangebyscore")
         found = surroundings.findings(2, BFF_REDIS_URL=url)
         client.execute_command("ACL", "SETUSER", "bff", ">other", "<canary")

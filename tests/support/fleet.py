@@ -14,7 +14,7 @@ from bff.errors import StoreUnavailable
 from bff.provider import Provider
 from bff.session.record import AccessToken, SessionRecord
 from bff.session.sealing import Sealer, sealing_context
-from bff.session.store import SessionStore, StoredSession, Tombstone
+from bff.session.store import EndListener, SessionStore, StoredSession, Tombstone
 from bff.sessions import Session, Sessions
 from bff.stores.memory import MemoryStore
 from bff.tokens import Tokens
@@ -93,6 +93,10 @@ class UnreliableStore:
     async def end_indexed(self, index: str, *, reason: str, lifetime: float) -> int:
         """End every session under the index."""
         return int(await self._call("end_indexed", index, reason=reason, lifetime=lifetime))
+
+    def listen(self, listener: EndListener) -> None:
+        """Tell the listener of every ending."""
+        self._store.listen(listener)
 
     async def claim(self, name: str, *, lifetime: float) -> bool:
         """Claim a name."""

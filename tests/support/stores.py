@@ -107,7 +107,7 @@ def valkey() -> Iterator[Place]:
 @contextmanager
 def valkey_with_password() -> Iterator[Place]:
     """A real server that wants a user and a password."""
-    arguments = ("--user", "bff", "on", ">p@ss:word/", "~bff:*", "+@all", "--requirepass", "another")
+    arguments = ("--user", "bff", "on", ">p@ss:word/", "~bff:*", "&bff:*", "+@all", "--requirepass", "another")
     with redis_server(*arguments) as server:
         yield _redis_place(f"valkey://bff:p%40ss%3Aword%2F@127.0.0.1:{server.port}")
 

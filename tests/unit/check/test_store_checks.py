@@ -12,8 +12,9 @@ from bff.check.findings import Finding, Level
 from bff.check.store_checks import StoreChecks, StoreFindings
 from bff.check.store_faults import store_fault
 from bff.errors import StoreUnavailable
-from bff.session.store import SessionStore
+from bff.session.store import EndListener, SessionStore
 from bff.settings import Settings
+from bff.stores import hearing_trial
 from bff.stores.inspection import ServerFacts, StoreFacts
 from bff.stores.memory import MemoryStore
 from bff.stores.redis_address import Topology
@@ -191,6 +192,35 @@ async def test_a_session_that_cannot_be_kept_makes_the_store_unusable_and_closes
     assert "“keep a value” (store.oom)" in by_id(findings)["store.sessions"].seen
     with pytest.raises(StoreUnavailable, match="closed"):
         await stores[0].ping()
+
+
+class MuteStore(MemoryStore):
+    """A store whose announcements do not come through: it says so, or it does not."""
+
+    says_so = True
+
+    def listen(self, listener: EndListener) -> None:
+        if self.says_so:
+            listener.deaf("store.noperm")
+            listener.deaf("store.noperm")
+        else:
+            listener.hearing()
+            listener.hearing()
+            listener.session_ended("another", "logout")
+
+
+class SilentStore(MuteStore):
+    says_so = False
+
+
+@pytest.mark.parametrize("kind, reason", [(MuteStore, "store.noperm"), (SilentStore, "store.timeout")])
+async def test_a_store_that_does_not_announce_endings_is_degraded(
+    kind: type[MuteStore], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hearing_trial, "_HEARING_TIMEOUT", 0.05)
+    findings = await examined(store_facts(), lambda settings, clock: kind(clock))
+    assert worse_than_good(findings) == {"store.endings": DEGRADED}
+    assert f"({reason})" in by_id(findings)["store.endings"].seen
 
 
 @pytest.mark.parametrize("public_url,level", [("http://localhost:8080", NOTE), ("https://app.example.com", DEGRADED)])

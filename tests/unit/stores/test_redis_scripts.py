@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from bff.session.store import StoredSession, Tombstone
 from bff.stores.redis_scripts import (
     SCRIPTS,
+    decode_ending,
     decode_stored,
+    encode_ending,
     encode_session,
     encode_tombstone,
     encode_version,
@@ -59,3 +61,14 @@ def test_every_script_is_known_by_its_digest_and_touches_one_key_only() -> None:
     for script in SCRIPTS:
         assert script.digest == hashlib.sha1(script.text.encode()).hexdigest()
         assert "KEYS[2]" not in script.text
+
+
+def test_an_announcement_is_read_as_it_was_written_and_holds_nothing_else() -> None:
+    assert encode_ending("a" * 64, "logout") == b"a" * 64 + b" logout"
+    assert decode_ending(encode_ending("a" * 64, "logout")) == ("a" * 64, "logout")
+
+
+@given(st.binary(max_size=100))
+def test_whatever_was_published_is_read_without_an_error(message: bytes) -> None:
+    ending = decode_ending(message)
+    assert ending is None or all(ending)
