@@ -21,6 +21,7 @@ from bff.endpoints.login_parameters import LoginParametersReader
 from bff.endpoints.logout import LogoutEndpoint
 from bff.endpoints.outcomes import Outcomes
 from bff.endpoints.pending_logins import PendingLogins
+from bff.endpoints.repeated_answer import RepeatedAnswers
 from bff.endpoints.resume import ResumeEndpoint
 from bff.endpoints.routing import Endpoint, Endpoints, Protection
 from bff.endpoints.session import SessionEndpoint
@@ -103,11 +104,14 @@ def route_table(parts: Parts) -> list[Endpoint]:
     session, logout, backchannel = _session(parts), _logout(parts), _backchannel(parts)
     health = Health(store=parts.store, provider_not_ready=lambda: parts.provider.not_ready, clock=parts.clock)
     navigation, cookie, own_origin = Protection.NAVIGATION, Protection.COOKIE_FROM_OWN_ORIGIN, Protection.OWN_ORIGIN
+    answers = {"GET": callback.complete}
+    if parts.settings.response_mode.startswith("form_post"):
+        answers["POST"] = callback.complete_posted
     signature, public = Protection.PROVIDER_SIGNATURE, Protection.PUBLIC
     return [
         Endpoint(paths.LOGIN, "bff.login", navigation, {"GET": login.start, "POST": login.initiate}),
         Endpoint(paths.RESUME, "bff.login.resume", navigation, {"GET": resume.resume}),
-        Endpoint(paths.CALLBACK, "bff.callback", navigation, {"GET": callback.complete}),
+        Endpoint(paths.CALLBACK, "bff.callback", navigation, answers),
         Endpoint(paths.SESSION, "bff.session", cookie, {"GET": session.show, "POST": session.extend}),
         Endpoint(paths.REFRESH, "bff.session.refresh", cookie, {"POST": session.refresh}),
         Endpoint(paths.LOGOUT, "bff.logout", own_origin, {"POST": logout.end}),
@@ -163,10 +167,10 @@ def _login_flow(parts: Parts) -> tuple[LoginEndpoint, CallbackEndpoint, ResumeEn
         provider=provider,
         sessions=sessions,
         pending=pending,
+        repeated=RepeatedAnswers(parts.sealer),
         resume=resume,
         cookies=cookies,
         states=parts.states,
-        openid="openid" in settings.scopes,
         clock=clock,
         on_login=parts.outcomes.login,
     )

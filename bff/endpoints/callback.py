@@ -1,9 +1,11 @@
 """`/bff/callback`: the redirect URI, where a login ends.
 
-     query ─► state signed here, recently? ─► login begun in this browser? ─► answer valid? ─► state unused? ─► code
+     answer ─► state signed here, recently? ─► login begun in this browser? ─► answer valid? ─► state unused? ─► code
                    │ no                            │ no                                            │ no          │
                    └───────────────────────────────┴───────────────► resume ◄──────────────────────┘             ▼
                                                                                                       session, 303
+
+An answer that is posted comes without cookies: our own page repeats it before it counts as another browser's.
 
 Nothing is asked of the store or the provider before the browser has shown that it began this login. What fails before
 the state is used up leaves the login's cookie, so that a reload tries again; what fails after it clears the cookie.
@@ -20,6 +22,7 @@ from bff.asgi.paths import login_link
 from bff.asgi.request import Request
 from bff.endpoints.pending_logins import PendingLogins
 from bff.endpoints.presented_session import presented_session
+from bff.endpoints.repeated_answer import MAX_BODY, RepeatedAnswers
 from bff.endpoints.resume import ResumeEndpoint
 from bff.errors import (
     ClientRefused,
@@ -31,12 +34,7 @@ from bff.errors import (
     SessionExpired,
     StoreUnavailable,
 )
-from bff.oauth.authorization_response import (
-    ProviderRefusal,
-    ValidatedCode,
-    response_state,
-    validate_authorization_response,
-)
+from bff.oauth.authorization_response import ProviderRefusal, ValidatedCode
 from bff.oauth.return_to import parse_return_to
 from bff.oauth.transaction import Transaction
 from bff.provider import Login, Provider
@@ -58,26 +56,39 @@ class CallbackEndpoint:
         provider: Provider,
         sessions: Sessions,
         pending: PendingLogins,
+        repeated: RepeatedAnswers,
         resume: ResumeEndpoint,
         cookies: SessionCookies,
         states: StateSigner,
-        openid: bool,
         clock: Callable[[], float],
         on_login: Callable[[str], None],
     ) -> None:
         self._provider = provider
         self._sessions = sessions
         self._pending = pending
+        self._repeated = repeated
         self._resume = resume
         self._cookies = cookies
         self._states = states
-        self._openid = openid
         self._clock = clock
         self._on_login = on_login
 
     async def complete(self, request: Request) -> Response:
         """Answer the provider's redirect: a session and a redirection, or a page that says why not."""
-        state = response_state(request.query)
+        return await self._complete(request, request.query, is_first_post=False)
+
+    async def complete_posted(self, request: Request) -> Response:
+        """Answer the provider's form post the same way, once our own page has repeated it."""
+        body = await request.form_body(MAX_BODY)
+        try:
+            answer, is_repeated = self._repeated.original(body)
+        except LoginFailed as error:
+            self._on_login("failed")
+            raise Refusal(error, _page("/")) from error
+        return await self._complete(request, answer, is_first_post=not is_repeated)
+
+    async def _complete(self, request: Request, encoded: bytes, *, is_first_post: bool) -> Response:
+        state = self._provider.response_state(encoded)
         if state is None:
             self._on_login("failed")
             raise Refusal(LoginFailed("callback.malformed"), _page("/"))
@@ -85,9 +96,11 @@ class CallbackEndpoint:
         if verdict is not StateVerdict.FRESH:
             return await self._stray(request, f"callback.state_{verdict.value}", "/", ())
         transaction = self._pending.find(request, state)
+        if transaction is None and is_first_post:
+            return self._repeated.page(encoded)
         if transaction is None:
             return await self._stray(request, "callback.state_unknown", "/", ())
-        code = await self._validated_code(request, transaction)
+        code = await self._validated_code(encoded, transaction)
         try:
             is_unused = await self._sessions.claim_state(state)
         except StoreUnavailable as error:
@@ -104,18 +117,13 @@ class CallbackEndpoint:
         answer = redirection(transaction.return_to)
         return with_cookies(answer, (self._cookies.set_session(session.handle), *finished))
 
-    async def _validated_code(self, request: Request, transaction: Transaction) -> ValidatedCode:
-        """Return the code once all that is needed to use it is at hand."""
+    async def _validated_code(self, encoded: bytes, transaction: Transaction) -> ValidatedCode:
         try:
-            metadata = await self._provider.metadata()
-            code = validate_authorization_response(request.query, transaction=transaction, metadata=metadata)
-            if self._openid:
-                await self._provider.keys()
+            return await self._provider.validated_code(encoded, transaction)
         except LoginFailed as error:
             raise self._failed(error, transaction) from error
         except _UNAVAILABLE as error:
             raise self._postponed(error) from error
-        return code
 
     async def _session(self, request: Request, code: ValidatedCode, transaction: Transaction) -> Session:
         """Redeem the code and start the session; the ones presented now and when the login began end with it."""

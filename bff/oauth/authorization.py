@@ -13,6 +13,7 @@ from bff.errors import BadRequest
 from bff.oauth.authorization_response import (
     ProviderRefusal,
     ValidatedCode,
+    parse_response,
     response_state,
     validate_authorization_response,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "encode_transaction",
     "new_transaction",
     "parse_max_age",
+    "parse_response",
     "response_state",
     "validate_authorization_response",
 ]
@@ -52,10 +54,12 @@ def authorization_request(
     scopes: Sequence[str],
     audience: str | None = None,
     resource: str | None = None,
+    response_mode: str | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return the request's parameters: code flow with PKCE S256, state and, for OpenID, a nonce.
 
+    `response_mode` is None for the default of the code flow, the query.
     `extra` are parameters of the login endpoint that the operator lets through; `max_age` and `acr_values` among them
     count only as the transaction has them, for what is asked is checked. Raises `BadRequest`.
     """
@@ -71,6 +75,7 @@ def authorization_request(
     if "openid" in scopes:
         parameters["nonce"] = transaction.nonce
     asked = {
+        "response_mode": response_mode,
         "audience": audience,
         "resource": resource,
         "max_age": None if transaction.max_age is None else str(transaction.max_age),

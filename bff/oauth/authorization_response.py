@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Mapping
 
 from bff.errors import LoginFailed
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.query import MalformedQuery, parse_parameters
 from bff.oauth.transaction import Transaction
 
-MAX_QUERY_SIZE = 16 * 1024
+MAX_SIZE = 16 * 1024
 _STATE = re.compile(r"[!-~]{1,512}", re.ASCII)
 _CODE = re.compile(r"[ -~]{1,4096}", re.ASCII)
 
@@ -64,30 +65,39 @@ class ValidatedCode:
         return self._value
 
 
-def response_state(query: bytes | str) -> str | None:
-    """Return the one `state` of an answer, None if there is none or the query is malformed.
+def parse_response(encoded: bytes | str, *, max_size: int = MAX_SIZE) -> dict[str, str]:
+    """Return the parameters of an answer in a query or a form; raises `LoginFailed`."""
+    try:
+        return parse_parameters(encoded, max_size=max_size)
+    except MalformedQuery:
+        raise LoginFailed("callback.malformed") from None
+
+
+def is_state(value: str) -> bool:
+    """Whether the text can be a `state` at all."""
+    return _STATE.fullmatch(value) is not None
+
+
+def response_state(encoded: bytes | str) -> str | None:
+    """Return the one `state` of an answer, None if there is none or the answer is malformed.
 
     It tells which transaction to open; the answer itself has not been checked.
     """
     try:
-        state = parse_parameters(query, max_size=MAX_QUERY_SIZE).get("state", "")
-    except MalformedQuery:
+        state = parse_response(encoded).get("state", "")
+    except LoginFailed:
         return None
-    return state if _STATE.fullmatch(state) else None
+    return state if is_state(state) else None
 
 
 def validate_authorization_response(
-    query: bytes | str, *, transaction: Transaction, metadata: ProviderMetadata
+    parameters: Mapping[str, str], *, transaction: Transaction, metadata: ProviderMetadata
 ) -> ValidatedCode:
     """Return the code of the answer to this transaction.
 
     The issuer is looked at before anything else, for an answer of another provider, an error too, says nothing
     about this login (RFC 9207 section 2.4). Raises `LoginFailed`, and `ProviderRefusal` for an error of the provider.
     """
-    try:
-        parameters = parse_parameters(query, max_size=MAX_QUERY_SIZE)
-    except MalformedQuery:
-        raise LoginFailed("callback.malformed") from None
     _check_issuer(parameters.get("iss"), transaction, metadata)
     state = parameters.get("state")
     if state is None:

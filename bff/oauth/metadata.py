@@ -19,7 +19,8 @@ _MAX_LIST = 200
 class ProviderMetadata:
     """What the gateway uses of a provider's metadata; names as on the wire, None or empty where nothing was said.
 
-    `id_token_signing_alg_values_supported` holds only what the gateway accepts too: never `none`, never a MAC.
+    `id_token_signing_alg_values_supported` and `authorization_signing_alg_values_supported` hold only what the gateway
+    accepts too: never `none`, never a MAC.
     """
 
     issuer: str
@@ -32,6 +33,8 @@ class ProviderMetadata:
     pushed_authorization_request_endpoint: str | None
     require_pushed_authorization_requests: bool
     authorization_response_iss_parameter_supported: bool
+    authorization_signing_alg_values_supported: tuple[str, ...]
+    response_modes_supported: tuple[str, ...] | None
     backchannel_logout_supported: bool
     backchannel_logout_session_supported: bool
     id_token_signing_alg_values_supported: tuple[str, ...]
@@ -80,6 +83,8 @@ def parse_metadata(document: bytes, *, issuer: str, openid: bool) -> ProviderMet
         ),
         require_pushed_authorization_requests=_flag(members, "require_pushed_authorization_requests"),
         authorization_response_iss_parameter_supported=_flag(members, "authorization_response_iss_parameter_supported"),
+        authorization_signing_alg_values_supported=_algorithms(members, "authorization_signing_alg_values_supported"),
+        response_modes_supported=_list(members, "response_modes_supported"),
         backchannel_logout_supported=_flag(members, "backchannel_logout_supported"),
         backchannel_logout_session_supported=_flag(members, "backchannel_logout_session_supported"),
         id_token_signing_alg_values_supported=_id_token_algorithms(members, openid),
@@ -132,12 +137,16 @@ def _require_listed(members: dict[str, Any], name: str, needed: str) -> None:
         raise InvalidProviderAnswer(f"metadata.{name}")
 
 
-def _id_token_algorithms(members: dict[str, Any], openid: bool) -> tuple[str, ...]:
-    listed = _list(members, "id_token_signing_alg_values_supported")
+def _algorithms(members: dict[str, Any], name: str) -> tuple[str, ...]:
+    listed = _list(members, name)
     if listed is None:
-        # RS256 is the default of every ID token (OpenID Connect Core section 15.1).
+        # The default of ID tokens (OpenID Connect Core section 15.1) and of signed responses (JARM section 3).
         return ("RS256",)
-    accepted = tuple(name for name in listed if name in SIGNATURE_ALGORITHMS)
+    return tuple(name for name in listed if name in SIGNATURE_ALGORITHMS)
+
+
+def _id_token_algorithms(members: dict[str, Any], openid: bool) -> tuple[str, ...]:
+    accepted = _algorithms(members, "id_token_signing_alg_values_supported")
     if openid and not accepted:
         raise InvalidProviderAnswer("metadata.id_token_signing_alg_values_supported")
     return accepted

@@ -23,6 +23,10 @@ def configuration_fault(settings: Settings, metadata: ProviderMetadata) -> Confi
         return ConfigurationFault("par.required", "BFF_PAR is off, but the provider requires pushed requests")
     if not has_par and (settings.par == "require" or metadata.require_pushed_authorization_requests):
         return ConfigurationFault("par.no_endpoint", "BFF_PAR needs an endpoint that the provider does not have")
+    if settings.response_mode.endswith("jwt") and metadata.jwks_uri is None:
+        return ConfigurationFault(
+            "response_mode.no_keys", "BFF_RESPONSE_MODE=jwt needs keys, and the provider has none"
+        )
     if settings.userinfo == "on" and "openid" not in settings.scopes:
         return ConfigurationFault("userinfo.without_openid", "BFF_USERINFO is on, but BFF_SCOPES lacks openid")
     if settings.userinfo == "on" and metadata.userinfo_endpoint is None:

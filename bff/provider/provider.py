@@ -12,7 +12,15 @@ import httpx2
 from bff.errors import ClientRefused, GatewayError, InvalidProviderAnswer, LoginFailed, ProviderUnavailable
 from bff.flights import finish
 from bff.logs import event
-from bff.oauth.authorization import Transaction, ValidatedCode, authorization_request, authorization_url
+from bff.oauth.authorization import (
+    Transaction,
+    ValidatedCode,
+    authorization_request,
+    authorization_url,
+    parse_response,
+    response_state,
+    validate_authorization_response,
+)
 from bff.oauth.client_authentication import ClientAuthentication
 from bff.oauth.end_session import end_session_url
 from bff.oauth.id_token import IdToken
@@ -20,6 +28,7 @@ from bff.oauth.jws import InvalidToken
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.logout_token import LogoutToken
 from bff.oauth.metadata import ProviderMetadata
+from bff.oauth.signed_response import signed_response, signed_response_state
 from bff.oauth.signing_key import parse_signing_keys
 from bff.oauth.token_response import TokenResponse
 from bff.oauth.userinfo import merge_claims
@@ -58,6 +67,7 @@ class Provider:
         self._random_bytes = random_bytes
         self._clock = clock
         self._openid = "openid" in settings.scopes
+        self._signed_responses = settings.response_mode.endswith("jwt")
         self._transport = ProviderTransport(pool)
         self._discovery = Discovery(self._transport, issuer=settings.issuer, openid=self._openid, clock=clock)
         authentication = ClientAuthentication(
@@ -98,6 +108,25 @@ class Provider:
         """Return the keys the provider signs with."""
         return await self._discovery.keys.get()
 
+    def response_state(self, encoded: bytes) -> str | None:
+        """Return the `state` of an answer to a login, which nobody has checked; None if there is none."""
+        return (signed_response_state if self._signed_responses else response_state)(encoded)
+
+    async def validated_code(self, encoded: bytes, transaction: Transaction) -> ValidatedCode:
+        """Return the code of the answer to this login, once all that is needed to use it is at hand.
+
+        Raises `LoginFailed` if anything in the answer is not as it must be (RFC 9207, JARM section 2.4).
+        """
+        metadata = await self.metadata()
+        if self._signed_responses:
+            parameters = await self._verifier.signed_response(metadata, signed_response(encoded))
+        else:
+            parameters = parse_response(encoded)
+        code = validate_authorization_response(parameters, transaction=transaction, metadata=metadata)
+        if self._openid:
+            await self.keys()
+        return code
+
     async def login_url(self, transaction: Transaction, extra: Mapping[str, str]) -> str:
         """Return where to send the browser, with a pushed request where configured (RFC 9126 section 4).
 
@@ -114,6 +143,7 @@ class Provider:
             scopes=settings.scopes,
             audience=settings.audience,
             resource=settings.resource,
+            response_mode=None if settings.response_mode == "query" else settings.response_mode,
             extra=extra,
         )
         endpoint = metadata.pushed_authorization_request_endpoint

@@ -12,12 +12,13 @@ from bff.oauth.id_token import IdToken, validate_id_token, validate_refreshed_id
 from bff.oauth.jws import InvalidToken, UnknownKey
 from bff.oauth.logout_token import LogoutToken, validate_logout_token
 from bff.oauth.metadata import ProviderMetadata
+from bff.oauth.signed_response import validate_signed_response
 from bff.oauth.transaction import Transaction
 from bff.provider.algorithms import SigningAlgorithms
 from bff.provider.discovery import Discovery
 from bff.session.record import SessionRecord
 
-Validated = TypeVar("Validated", IdToken, LogoutToken)
+Validated = TypeVar("Validated", IdToken, LogoutToken, dict[str, str])
 
 _VARIABLE: Final = "BFF_ID_TOKEN_ALG"
 _CONFIGURED: Final = "the token is not signed with the algorithm that BFF_ID_TOKEN_ALG names"
@@ -31,7 +32,7 @@ _NOT_CONFIGURED: Final = {
 
 
 class TokenVerifier:
-    """Validates ID tokens and logout tokens; `algorithm` is the one that is configured.
+    """Validates ID tokens, logout tokens and signed responses; `algorithm` is the one that is configured.
 
     All methods raise `InvalidToken`, and `ProviderUnavailable` or `InvalidProviderAnswer` without the provider's keys.
     """
@@ -81,6 +82,19 @@ class TokenVerifier:
                     subject=record.subject,
                     auth_time=record.auth_time,
                 )
+            )
+        )
+
+    async def signed_response(self, metadata: ProviderMetadata, token: str) -> dict[str, str]:
+        """Return the parameters of a signed authorization response (JARM section 2.4)."""
+        return await self._verified(
+            partial(
+                validate_signed_response,
+                token,
+                algorithms=metadata.authorization_signing_alg_values_supported,
+                issuer=metadata.issuer,
+                client_id=self._client_id,
+                now=self._clock(),
             )
         )
 

@@ -38,7 +38,7 @@ class Settings:
     resource: str | None
     par: Literal["auto", "require", "off"]
     dpop: Literal["off"]
-    response_mode: Literal["query"]
+    response_mode: Literal["query", "form_post", "jwt", "form_post.jwt"]
     request_object: Literal["off"]
     profile: str | None
     userinfo: Literal["auto", "on", "off"]

@@ -150,8 +150,8 @@ VARIABLES: Final = (
         meaning="Sender-constrained tokens (RFC 9449): off; auto and require are not yet supported.",
     ),
     Variable(
-        name="BFF_RESPONSE_MODE", parse=_not_yet("query"), default="query", not_yet=True,
-        meaning="How the provider answers a login: query; form_post and jwt are not yet supported.",
+        name="BFF_RESPONSE_MODE", parse=choice("query", "form_post", "jwt", "form_post.jwt"), default="query",
+        meaning="How the provider answers a login: query, form_post, or signed (JARM): jwt, form_post.jwt.",
     ),
     Variable(
         name="BFF_REQUEST_OBJECT", parse=_not_yet("off"), default="off", not_yet=True,

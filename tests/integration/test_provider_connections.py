@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from bff.errors import ProviderBusy
-from bff.oauth.authorization import new_transaction, validate_authorization_response
+from bff.oauth.authorization import new_transaction, parse_response, validate_authorization_response
 from bff.oauth.return_to import parse_return_to
 from bff.provider import Provider, open_pool
 from bff.provider.shares import AUTHORIZATION_REQUESTS, CODES, REVOCATIONS
@@ -114,7 +114,7 @@ async def work(provider: Provider, slow: SlowProvider, kind: str) -> Coroutine[A
     if kind == "revocations":
         return provider.revoke("refresh-1", "refresh_token")
     metadata = await provider.metadata()
-    answer = "code=code-1&state=state-1"
+    answer = parse_response("code=code-1&state=state-1")
     return provider.redeem(
         validate_authorization_response(answer, transaction=transaction, metadata=metadata), transaction
     )

@@ -10,10 +10,11 @@ from bff.oauth.authorization import (
     ProviderRefusal,
     Transaction,
     ValidatedCode,
+    parse_response,
     response_state,
     validate_authorization_response,
 )
-from bff.oauth.authorization_response import MAX_QUERY_SIZE
+from bff.oauth.authorization_response import MAX_SIZE
 from tests.support.signed_tokens import ISSUER, NOW
 from tests.unit.oauth.provider_documents import metadata
 
@@ -23,7 +24,8 @@ NAMES_ITSELF = metadata(authorization_response_iss_parameter_supported=True)
 
 
 def _validate(query: str | bytes, **arguments: Any) -> ValidatedCode:
-    return validate_authorization_response(query, **{"transaction": TRANSACTION, "metadata": PLAIN, **arguments})
+    parameters = parse_response(query)
+    return validate_authorization_response(parameters, **{"transaction": TRANSACTION, "metadata": PLAIN, **arguments})
 
 
 def _refusal(query: str | bytes, **arguments: Any) -> str:
@@ -91,8 +93,8 @@ def test_a_query_that_cannot_be_read_is_refused(query: str | bytes) -> None:
 
 def test_an_oversized_query_is_refused() -> None:
     query = "code=abc&state=state-1&x="
-    assert _validate(query + "x" * (MAX_QUERY_SIZE - len(query))).reveal() == "abc"
-    assert _refusal(query + "x" * (MAX_QUERY_SIZE - len(query) + 1)) == "callback.malformed"
+    assert _validate(query + "x" * (MAX_SIZE - len(query))).reveal() == "abc"
+    assert _refusal(query + "x" * (MAX_SIZE - len(query) + 1)) == "callback.malformed"
 
 
 @pytest.mark.parametrize("name", ["access_token", "id_token", "token_type", "expires_in", "refresh_token", "response"])
@@ -164,7 +166,7 @@ def test_the_state_of_an_answer_can_be_read_before_its_transaction_is_known() ->
         "state=caf%C3%A9",
         "state=" + "a" * 513,
         "state=a&x=%",
-        "state=a&x=" + "x" * MAX_QUERY_SIZE,
+        "state=a&x=" + "x" * MAX_SIZE,
     ],
     ids=lambda query: query[:20],
 )

@@ -20,7 +20,7 @@ from bff.errors import (
     LoginFailed,
     ProviderUnavailable,
 )
-from bff.oauth.authorization import Transaction, ValidatedCode, validate_authorization_response
+from bff.oauth.authorization import Transaction, ValidatedCode, parse_response, validate_authorization_response
 from bff.provider import Login, Provider
 from bff.provider.remote_document import RELOAD_WINDOW
 from bff.provider.transport import PROVIDER_TIMEOUT
@@ -71,9 +71,8 @@ def transaction(**changes: Any) -> Transaction:
 
 
 async def code_of(provider: Provider) -> ValidatedCode:
-    return validate_authorization_response(
-        "code=code-1&state=state-1", transaction=transaction(), metadata=await provider.metadata()
-    )
+    answer = parse_response("code=code-1&state=state-1")
+    return validate_authorization_response(answer, transaction=transaction(), metadata=await provider.metadata())
 
 
 async def login(provider: Provider, **changes: Any) -> Login:

@@ -185,7 +185,6 @@ def test_whatever_the_values_are_faults_are_single_lines_that_quote_none(values:
         ("BFF_CLIENT_CERT", "cert.pem"),
         ("BFF_CLIENT_CERT_KEY", "key.pem"),
         ("BFF_DPOP", "auto"),
-        ("BFF_RESPONSE_MODE", "form_post"),
         ("BFF_REQUEST_OBJECT", "signed"),
         ("BFF_PROFILE", "fapi2"),
     ],
