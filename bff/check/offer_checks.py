@@ -26,7 +26,7 @@ def offer(settings: Settings, metadata: ProviderMetadata) -> list[Finding]:
         _offline_access(settings, metadata),
         _userinfo(settings, metadata),
         _revocation(metadata),
-        _end_session(metadata),
+        _end_session(settings, metadata),
         _backchannel_logout(metadata),
         *_algorithms(settings, metadata),
     ]
@@ -181,12 +181,17 @@ def _revocation(metadata: ProviderMetadata) -> Finding:
     return good(*where, "Tokens are revoked at logout")
 
 
-def _end_session(metadata: ProviderMetadata) -> Finding:
+def _end_session(settings: Settings, metadata: ProviderMetadata) -> Finding:
     where = ("provider.end_session", "BFF_ISSUER")
     if metadata.end_session_endpoint is None:
         return degraded(
             *(*where, "A logout ends the session here alone: the next login needs no password"),
             "Turn RP-Initiated Logout on at the provider; without it, tell users to log out there",
+        )
+    if not settings.id_token_hint and "openid" in settings.scopes:
+        return note(
+            *("provider.end_session", "BFF_ID_TOKEN_HINT", "A logout goes on to the provider without the ID token"),
+            "Try it once: the provider may ask the user whether to log out, and a few refuse; then set it to on",
         )
     return good(*where, "A logout goes on to the provider")
 

@@ -258,7 +258,7 @@ class Provider:
         settings = self._settings
         return end_session_url(
             metadata,
-            id_token_hint=record.id_token,
+            id_token_hint=record.id_token if settings.id_token_hint else None,
             client_id=settings.client_id,
             post_logout_redirect_uri=settings.public_url.url(settings.post_logout_path),
             state=self._random_bytes(16).hex(),

@@ -43,6 +43,7 @@ class Settings:
     profile: str | None
     userinfo: Literal["auto", "on", "off"]
     id_token_alg: str | None
+    id_token_hint: bool
     login_params: tuple[str, ...]
 
     secret_keys: tuple[Secret, ...]

@@ -68,6 +68,11 @@ def choice(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def switch(text: str) -> bool:
+    """Return whether it says `on` and not `off`; raises `Unacceptable`."""
+    return choice("on", "off")(text) == "on"
+
+
 def duration(low: float, high: float) -> Callable[[str], float]:
     """Return a parser of durations from `low` to `high`, both in seconds, as the result is."""
 

@@ -31,6 +31,7 @@ from bff.settings.values import (
     optional_port,
     printable_text,
     size,
+    switch,
     visible_text,
 )
 
@@ -168,6 +169,10 @@ VARIABLES: Final = (
     Variable(
         name="BFF_ID_TOKEN_ALG", parse=signature_algorithm,
         meaning="The one algorithm that ID tokens and logout tokens are signed with, such as RS256 or ES256.",
+    ),
+    Variable(
+        name="BFF_ID_TOKEN_HINT", parse=switch, default="on",
+        meaning="Whether the logout URL carries the ID token (RP-Initiated Logout): on or off.",
     ),
     Variable(
         name="BFF_LOGIN_PARAMS", parse=login_parameters, default="login_hint ui_locales prompt acr_values max_age",

@@ -58,6 +58,26 @@ def test_no_token_is_in_any_storage_answer_address_or_line_of_the_console(
     assert ledger.leaks() == []
 
 
+def test_with_the_hint_turned_off_not_even_the_logout_shows_a_token(profile: Profile, stack: Stack) -> None:
+    with stack.gateway(BFF_ID_TOKEN_HINT="off") as gateway:
+        page = profile.open(record=True)
+        sign_in(page, gateway)
+        page.click("button", "Alice Archer")
+        page.click("button", "Sign out")
+        # Nothing tells the provider which session is meant, so it asks; and then comes back.
+        page.click("button", "Log out")
+        page.wait_for("Sign in to see yours.")
+        ledger = _ledger(page, gateway, stack)
+    # Neither an answer nor an address is allowed the token that an ordinary logout has.
+    for answer in page.seen.answers:
+        if answer.url.startswith(gateway.public_url):
+            ledger.text(f"the answer of {urlsplit(answer.url).path}", answer.body.decode())
+    for url in page.seen.urls:
+        if "/bff/callback" not in url:
+            ledger.text("an address", url)
+    assert ledger.leaks() == []
+
+
 def _ledger(page: Page, gateway: GatewayServer, stack: Stack) -> Ledger:
     """All that the page has seen of the gateway, and all that was secret."""
     ledger = Ledger()

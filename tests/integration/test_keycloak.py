@@ -214,6 +214,20 @@ def test_a_logout_here_ends_the_session_at_keycloak_without_asking_and_comes_bac
     assert 'id="kc-form-login"' in visitor.navigate("/bff/login").text
 
 
+def test_without_the_id_token_keycloak_asks_before_it_ends_the_session_and_comes_back_too(
+    stack: Stack, browser: Browser
+) -> None:
+    visitor = browser()
+    log_in(visitor, "alice")
+    url = httpx2.URL(visitor.call("POST", "/bff/logout").json()["logout_url"])
+    # What BFF_ID_TOKEN_HINT=off gives.
+    question = visitor.navigate(str(url.copy_remove_param("id_token_hint")))
+    assert "Do you want to log out?" in question.text
+    landed = visitor.submit(question)
+    assert str(landed.url).partition("?")[0] == f"{stack.gateway.public_url}/"
+    assert 'id="kc-form-login"' in visitor.navigate("/bff/login").text
+
+
 def test_a_logout_at_keycloak_ends_the_session_in_that_browser_alone(
     browser: Browser, keycloak: KeycloakServer
 ) -> None:

@@ -63,6 +63,7 @@ def test_a_provider_that_offers_everything_leaves_nothing_to_mend() -> None:
         ({}, {"userinfo_endpoint": ...}, "userinfo", NOTE, "ID token alone"),
         ({}, {"revocation_endpoint": ...}, "revocation", DEGRADED, "cannot be revoked"),
         ({}, {"end_session_endpoint": ...}, "end_session", DEGRADED, "needs no password"),
+        ({"id_token_hint": "off"}, {}, "end_session", NOTE, "without the ID token"),
         ({}, {"backchannel_logout_supported": ...}, "backchannel_logout", NOTE, "does not tell"),
         ({}, {"backchannel_logout_session_supported": ...}, "backchannel_logout", NOTE, "all of the user's"),
         ({"id_token_alg": "ES512"}, SEVERAL, "algorithms", UNUSABLE, "with RS256, ES256, never with ES512"),

@@ -796,3 +796,9 @@ async def test_the_end_session_url_carries_the_id_token_and_where_to_come_back(d
         "client_id": CLIENT_ID,
         "post_logout_redirect_uri": f"{PUBLIC_URL}/goodbye",
     }
+
+
+async def test_the_end_session_url_carries_no_token_if_that_is_turned_off(double: ProviderDouble) -> None:
+    provider = provider_of(double, id_token_hint="off")
+    await provider.metadata()
+    assert set(query_of(provider.end_session_url(record()) or "")) == {"client_id", "post_logout_redirect_uri", "state"}

@@ -202,3 +202,13 @@ def test_ports_are_whole_numbers_in_range(text: str) -> None:
 def test_the_metrics_port_can_be_off() -> None:
     assert loaded(BFF_METRICS_PORT="OFF").metrics_port is None
     assert loaded(BFF_METRICS_PORT="9090").metrics_port == 9090
+
+
+@pytest.mark.parametrize("text, value", [("on", True), ("ON", True), (" off ", False)])
+def test_a_switch_is_on_or_off(text: str, value: bool) -> None:
+    assert loaded(BFF_ID_TOKEN_HINT=text).id_token_hint is value
+
+
+@pytest.mark.parametrize("text", ["yes", "1", "true", "none"])
+def test_a_switch_is_nothing_else(text: str) -> None:
+    assert fault(BFF_ID_TOKEN_HINT=text).startswith("BFF_ID_TOKEN_HINT: must be ")
