@@ -91,3 +91,33 @@ def reference_configuration(folder: Path, port: int, upstream_port: int) -> str:
         location /api/ {{ {PASS_ON} }}
     }}""",
     )
+
+
+def bodies_upstream_configuration(folder: Path, port: int) -> str:
+    """Return that of an upstream with one large file."""
+    return configuration(
+        folder,
+        f"""\
+    sendfile on;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location = /ready {{ return 200; }}
+        location /down/ {{ alias {folder}/; }}
+    }}""",
+    )
+
+
+def large_bodies_configuration(folder: Path, port: int, source_port: int, sink_port: int) -> str:
+    """Return the reference's for large bodies: they pass as they come, and never touch a disk."""
+    return configuration(
+        folder,
+        f"""\
+    client_max_body_size 0;
+    proxy_request_buffering off;
+    proxy_max_temp_file_size 0;
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location /down/ {{ proxy_pass http://127.0.0.1:{source_port}; proxy_http_version 1.1; }}
+        location /up/ {{ proxy_pass http://127.0.0.1:{sink_port}; proxy_http_version 1.1; }}
+    }}""",
+    )

@@ -7,14 +7,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+ALL = ("all",)
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What to measure and how; times are in seconds, sizes in bytes, empty `targets` means all that are found."""
+    """What to measure and how; times are in seconds, sizes in bytes, empty `targets` means all there are."""
 
+    scenarios: tuple[str, ...] = ("small-calls",)
     connections: tuple[int, ...] = (32, 256)
+    ladder: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+    routes: tuple[int, ...] = (1, 200)
+    sessions: tuple[int, ...] = (1, 1_000_000)
+    workers: tuple[int, ...] = (1, 2)
+    calls: int = 1_000_000
+    transfer: int = 2**30
+    streams: int = 5000
     duration: float = 4.0
     rounds: int = 3
     body_size: int = 120
@@ -36,7 +45,16 @@ def parse_options(arguments: Sequence[str]) -> Options:
     default = Options()
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, allow_abbrev=False)
     add = parser.add_argument
+    add("--scenarios", type=_names, default=default.scenarios, metavar="NAME,NAME",
+        help="small-calls, connections, routes, sessions, workers, memory, bodies, streams; or all")  # fmt: skip
     add("--connections", type=_numbers(1), default=default.connections, metavar="N,N", help="default 32,256")
+    add("--ladder", type=_numbers(1), default=default.ladder, metavar="N,N", help="default 1,2,4 ... 1024")
+    add("--routes", type=_numbers(1), default=default.routes, metavar="N,N", help="default 1,200")
+    add("--sessions", type=_numbers(1), default=default.sessions, metavar="N,N", help="default 1,1000000")
+    add("--workers", type=_numbers(1), default=default.workers, metavar="N,N", help="default 1,2")
+    add("--calls", type=_count(1), default=default.calls, help="calls of memory, default a million")
+    add("--transfer", type=_count(1), default=default.transfer, help="bytes of bodies, default 1 GiB")
+    add("--streams", type=_count(1), default=default.streams, help="idle event streams, default 5000")
     add("--duration", type=_seconds, default=default.duration, help="seconds per run, default 4")
     add("--rounds", type=_count(1), default=default.rounds, help="how often each target has its turn, default 3")
     add("--body-size", type=_count(1), default=default.body_size, help="bytes of the upstream's answer, default 120")
@@ -56,7 +74,9 @@ def parse_options(arguments: Sequence[str]) -> Options:
     add("--quick", action="store_true", help="run everything once and briefly: for CI, the figures mean nothing")
     given = parser.parse_args(arguments)
     if given.quick:
-        given.connections, given.duration, given.rounds = (8,), 1.0, 1
+        given.connections, given.ladder, given.duration, given.rounds = (8,), (1, 64), 1.0, 1
+        given.sessions, given.calls, given.transfer, given.streams = (1, 1000), 1000, 2**24, 20
+        given.scenarios = ALL if given.scenarios == default.scenarios else given.scenarios
         given.results /= "quick"
     return Options(**{**vars(given), "compare": tuple(given.compare)})
 

@@ -72,7 +72,7 @@ def measured(stage: Stage, target: Target, connections: int, *, seconds: float) 
     stage.empty_logs()
     before = cpu_seconds(target.child.process.pid)
     with running_on(stage.cores.load):
-        outcome = run_wrk(target.url, target.headers, connections=connections, seconds=seconds)
+        outcome = run_wrk(target.url, target.headers, connections=connections, seconds=seconds, script=target.script)
     return outcome, cpu_seconds(target.child.process.pid) - before
 
 

@@ -38,7 +38,7 @@ class Stage:
             self.directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bff-bench-")))
             # The workers of nginx and Apache may run under another user.
             self.directory.chmod(0o755)
-            self.redis_port = self._start_store()
+            self.redis_port = self.start_store()
             self.upstream_port = self._start_upstream()
         except BaseException:
             self._stack.close()
@@ -92,19 +92,14 @@ class Stage:
             child.wait_until_ready(ready_url)
         return child
 
-    def empty_logs(self) -> None:
-        """Forget what the servers wrote, so that no disk fills and no page cache is short."""
-        for path in (*self.directory.glob("*.log"), *self.directory.glob("*/*.log")):
-            with path.open("r+b") as log:
-                log.truncate()
-
-    def _start_store(self) -> int:
+    def start_store(self, name: str = "store") -> int:
+        """Start an empty store that writes nothing to disk; return its port."""
         port = self.port()
         program = shutil.which("redis-server") or shutil.which("valkey-server") or _bundled_valkey()
         arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        folder = self.folder("store")
+        folder = self.folder(name)
         self.store_version = first_line([program, "--version"])
-        child = self.start("store", [program, *arguments, "--dir", str(folder), "--logfile", ""], cores=self.cores.load)
+        child = self.start(name, [program, *arguments, "--dir", str(folder), "--logfile", ""], cores=self.cores.load)
         deadline = time.monotonic() + 10
         with redis.Redis(port=port) as client:
             while True:
@@ -117,6 +112,12 @@ class Stage:
                         raise
                     time.sleep(0.05)
         return port
+
+    def empty_logs(self) -> None:
+        """Forget what the servers wrote, so that no disk fills and no page cache is short."""
+        for path in (*self.directory.glob("*.log"), *self.directory.glob("*/*.log")):
+            with path.open("r+b") as log:
+                log.truncate()
 
     def _start_upstream(self) -> int:
         program = nginx_program()

@@ -16,11 +16,22 @@ ROOT = Path(__file__).resolve().parents[2]
 PLANT = Path(__file__).resolve().parents[1] / "plant.py"
 
 
-def start(stage: Stage, *, name: str = NAME, checkout: Path = ROOT, **variables: str) -> Target:
-    """Start it from a checkout, with further settings; raises `ChildError`."""
+def start(
+    stage: Stage,
+    *,
+    name: str = NAME,
+    checkout: Path = ROOT,
+    sessions: int = 1,
+    shown: int = 1,
+    **variables: str,
+) -> Target:
+    """Start it from a checkout, with further settings, and that many sessions stored; raises `ChildError`.
+
+    `shown` of the sessions can be used, the others are just there.
+    """
     port = stage.port()
     environment = {**settings(stage, port), "PYTHONPATH": str(checkout), **variables}
-    (session,) = plant(environment, count=1, size=stage.options.record_size)
+    cookies = plant(environment, count=sessions, size=stage.options.record_size, shown=shown)
     child = stage.start(
         name.replace(" ", "-"),
         [python(), "-m", "bff", "serve"],
@@ -28,7 +39,8 @@ def start(stage: Stage, *, name: str = NAME, checkout: Path = ROOT, **variables:
         variables=environment,
         ready_url=f"http://127.0.0.1:{port}/healthz",
     )
-    return Target(name, version_of(checkout), f"http://127.0.0.1:{port}/api/small", headers_for(session), child)
+    url = f"http://127.0.0.1:{port}/api/small"
+    return Target(name, version_of(checkout), url, headers_for(cookies[0]), child, cookies=tuple(cookies))
 
 
 def settings(stage: Stage, port: int) -> dict[str, str]:

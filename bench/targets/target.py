@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from bff.demo.child import Child
 
 
 @dataclass(frozen=True)
 class Target:
-    """`url` is the small call's, `headers` carry the session; `token_reaches_upstream` is what is checked first."""
+    """`url` is the small call's, `headers` carry the session; `token_reaches_upstream` is what is checked first.
+
+    `script` is wrk's, where one request is not enough; `cookies` are those of all sessions that can be used.
+    """
 
     name: str
     version: str
@@ -17,3 +21,5 @@ class Target:
     headers: tuple[str, ...]
     child: Child
     token_reaches_upstream: bool = True
+    script: Path | None = None
+    cookies: tuple[str, ...] = ()
