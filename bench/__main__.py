@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from contextlib import suppress
 
@@ -11,11 +12,13 @@ from bench.machine import describe
 from bench.options import ALL, parse_options
 from bench.scenarios.catalogue import SCENARIOS
 from bench.stage import Missing
-from bench.targets.gateway import ROOT, version_of
+from bench.targets.gateway import version_of
 
 
 def main() -> int:
     """Run the scenarios the command line asks for; 1 if the gateway could not be measured in one of them."""
+    # Asked to end, it still stops what it has started.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     options = parse_options(sys.argv[1:])
     names = tuple(SCENARIOS) if options.scenarios == ALL else options.scenarios
     if unknown := [name for name in names if name not in SCENARIOS]:
@@ -26,7 +29,7 @@ def main() -> int:
     cores = share_out(frozenset(os.sched_getaffinity(0)))
     about = {
         "machine": describe(cores),
-        "gateway": version_of(ROOT),
+        "gateway": version_of(options.gateway),
         "method": {
             "seconds_per_run": options.duration,
             "rounds": options.rounds,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ALL = ("all",)
-RESULTS = Path(__file__).resolve().parent / "results"
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "bench" / "results"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,7 @@ class Options:
     record_size: int = 4096
     priority: int = 0
     targets: tuple[str, ...] = ()
+    gateway: Path = ROOT
     compare: tuple[tuple[str, Path], ...] = ()
     oauth2_proxy: str = "oauth2-proxy"
     apache_modules: Path = Path("/usr/lib/apache2/modules")
@@ -61,7 +63,9 @@ def parse_options(arguments: Sequence[str]) -> Options:
     add("--record-size", type=_count(2048), default=default.record_size, help="bytes of a sealed session, default 4096")
     add("--priority", type=int, default=default.priority, help="nice value of all that is started, such as -15")
     add("--targets", type=_names, default=(), metavar="NAME,NAME", help="only these; default all that are found")
-    add("--compare", type=_checkout, action="append", default=[], metavar="NAME=DIR",
+    add("--gateway", type=_checkout, default=default.gateway, metavar="DIR",
+        help="measure the gateway of this checkout in place of this one")  # fmt: skip
+    add("--compare", type=_named_checkout, action="append", default=[], metavar="NAME=DIR",
         help="also measure the gateway of another checkout; may be repeated")  # fmt: skip
     add("--oauth2-proxy", default=default.oauth2_proxy, metavar="PROGRAM", help="default: looked for in PATH")
     add("--apache-modules", type=Path, default=default.apache_modules, metavar="DIR",
@@ -107,9 +111,15 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _checkout(text: str) -> tuple[str, Path]:
+def _named_checkout(text: str) -> tuple[str, Path]:
     name, separator, directory = text.partition("=")
-    path = Path(directory).resolve()
-    if not separator or not (path / "bff" / "__main__.py").is_file():
+    if not separator or not name:
         raise argparse.ArgumentTypeError("must be a name, an equals sign and the directory of a checkout")
-    return name, path
+    return name, _checkout(directory)
+
+
+def _checkout(directory: str) -> Path:
+    path = Path(directory).resolve()
+    if not (path / "bff" / "__main__.py").is_file():
+        raise argparse.ArgumentTypeError("must be the directory of a checkout")
+    return path

@@ -12,7 +12,6 @@ from bench.targets.target import Target
 from bff.demo.child import clean_environment
 
 NAME = "bff"
-ROOT = Path(__file__).resolve().parents[2]
 PLANT = Path(__file__).resolve().parents[1] / "plant.py"
 
 
@@ -20,17 +19,19 @@ def start(
     stage: Stage,
     *,
     name: str = NAME,
-    checkout: Path = ROOT,
+    checkout: Path | None = None,
     sessions: int = 1,
     shown: int = 1,
     **variables: str,
 ) -> Target:
-    """Start it from a checkout, with further settings, and that many sessions stored; raises `ChildError`.
+    """Start it with further settings, and that many sessions stored, `shown` of which can be used.
 
-    `shown` of the sessions can be used, the others are just there.
+    It is that of the options unless another `checkout` is given; raises `ChildError`.
     """
-    port = stage.port()
-    environment = {**settings(stage, port), "PYTHONPATH": str(checkout), **variables}
+    port, checkout = stage.port(), checkout or stage.options.gateway
+    # The directory this was started in must not come before the checkout that was named.
+    paths = {"PYTHONPATH": str(checkout), "PYTHONSAFEPATH": "1"}
+    environment = {**settings(stage, port), **paths, **variables}
     cookies = plant(environment, count=sessions, size=stage.options.record_size, shown=shown)
     child = stage.start(
         name.replace(" ", "-"),
