@@ -32,6 +32,7 @@ from bff.middleware.error_answers import ErrorAnswers
 from bff.middleware.security_headers import SecurityHeaders
 from bff.provider import Provider, open_pool
 from bff.provider.transport import trusted_authorities
+from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.context import ProxiedRoute, ProxyContext
 from bff.session.cookies import SessionCookies
 from bff.session.sealing import Sealer, sealing_context
@@ -161,6 +162,7 @@ def _login_flow(parts: Parts) -> tuple[LoginEndpoint, CallbackEndpoint, ResumeEn
         issuer=settings.issuer,
         clock=clock,
         random_bytes=parts.random_bytes,
+        binds_tokens=settings.dpop != "off",
         on_login=parts.outcomes.login,
     )
     callback = CallbackEndpoint(
@@ -223,5 +225,6 @@ def _proxy(parts: Parts) -> ProxyContext:
         trusted_proxies=settings.trusted_proxies,
         tls=trusted_authorities(settings.ca_file),
         clock=parts.clock,
+        proofs=UpstreamProofs(clock=parts.clock, random_bytes=parts.random_bytes),
         request_id_prefix=parts.random_bytes(6).hex(),
     )

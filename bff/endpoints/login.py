@@ -14,6 +14,7 @@ from bff.endpoints.login_parameters import MAX_SIZE, LoginParameters, LoginParam
 from bff.endpoints.pending_logins import PendingLogins
 from bff.endpoints.presented_session import presented_session
 from bff.errors import BadRequest, ClientRefused, InvalidProviderAnswer, ProviderUnavailable
+from bff.oauth.dpop import new_dpop_key
 from bff.oauth.transaction import Transaction, new_transaction
 from bff.provider import Provider
 from bff.session.cookies import SessionCookies
@@ -23,7 +24,10 @@ _SPECULATIVE = (b"prefetch", b"prerender", b"preview")
 
 
 class LoginEndpoint:
-    """Sends the browser to the provider with a new login in a cookie; `on_login` is told `started`."""
+    """Sends the browser to the provider with a new login in a cookie; `on_login` is told `started`.
+
+    With `binds_tokens` each login draws the key that its tokens may come bound to (RFC 9449).
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class LoginEndpoint:
         issuer: str,
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
+        binds_tokens: bool = False,
         on_login: Callable[[str], None],
     ) -> None:
         self._provider = provider
@@ -48,6 +53,7 @@ class LoginEndpoint:
         self._issuer = issuer
         self._clock = clock
         self._random_bytes = random_bytes
+        self._binds_tokens = binds_tokens
         self._on_login = on_login
 
     async def start(self, request: Request) -> Response:
@@ -88,6 +94,7 @@ class LoginEndpoint:
             max_age=parameters.max_age,
             acr_values=parameters.acr_values,
             previous_session=None if handle is None else self._store_key(handle),
+            dpop_key=new_dpop_key(self._random_bytes).encoded if self._binds_tokens else None,
         )
         if self._pending.fits(transaction):
             return transaction

@@ -23,6 +23,7 @@ _WITHHELD: Final = frozenset(
         b"upgrade",
         b"alt-svc",
         b"clear-site-data",
+        b"dpop-nonce",
         b"strict-transport-security",
         b"public-key-pins",
         b"nel",

@@ -63,5 +63,13 @@ def parse_challenges(values: Iterable[bytes]) -> list[Challenge]:
     return found
 
 
+def demands_dpop_nonce(values: Iterable[bytes]) -> bool:
+    """Whether one of the challenges asks for a proof with the server's nonce (RFC 9449 section 9)."""
+    return any(
+        challenge.scheme == "dpop" and challenge.parameters.get("error") == "use_dpop_nonce"
+        for challenge in parse_challenges(values)
+    )
+
+
 def _value(raw: bytes) -> str:
     return (_ESCAPED.sub(rb"\1", raw[1:-1]) if raw.startswith(b'"') else raw).decode("latin-1")

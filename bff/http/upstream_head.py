@@ -1,4 +1,4 @@
-"""The header section an upstream gets: the one place where an access token is written to a socket."""
+"""The header section an upstream gets: the one place where an access token comes into it."""
 
 from __future__ import annotations
 
@@ -35,3 +35,9 @@ def upstream_head(
     else:
         parts.append(b"\r\n")
     return b"".join(parts)
+
+
+def with_bound_token(head: bytes, fields: bytes) -> bytes:
+    """Return such a section with the header lines that present a token and its proof (RFC 9449 section 7.1)."""
+    request_line, end, rest = head.partition(b"\r\n")
+    return b"".join((request_line, end, fields, rest))

@@ -55,13 +55,15 @@ def authorization_request(
     audience: str | None = None,
     resource: str | None = None,
     response_mode: str | None = None,
+    dpop_jkt: str | None = None,
     extra: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return the request's parameters: code flow with PKCE S256, state and, for OpenID, a nonce.
 
     `response_mode` is None for the default of the code flow, the query.
     `extra` are parameters of the login endpoint that the operator lets through; `max_age` and `acr_values` among them
-    count only as the transaction has them, for what is asked is checked. Raises `BadRequest`.
+    count only as the transaction has them, for what is asked is checked. `dpop_jkt` binds the code to a key (RFC 9449
+    section 10). Raises `BadRequest`.
     """
     parameters = {
         "response_type": "code",
@@ -78,6 +80,7 @@ def authorization_request(
         "response_mode": response_mode,
         "audience": audience,
         "resource": resource,
+        "dpop_jkt": dpop_jkt,
         "max_age": None if transaction.max_age is None else str(transaction.max_age),
         "acr_values": transaction.acr_values,
     }

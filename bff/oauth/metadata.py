@@ -42,6 +42,7 @@ class ProviderMetadata:
     token_endpoint_auth_signing_alg_values_supported: tuple[str, ...] | None
     code_challenge_methods_supported: tuple[str, ...] | None
     scopes_supported: tuple[str, ...] | None
+    dpop_signing_alg_values_supported: tuple[str, ...] | None
 
 
 def metadata_urls(issuer: str, *, openid: bool = True) -> tuple[str, ...]:
@@ -94,6 +95,7 @@ def parse_metadata(document: bytes, *, issuer: str, openid: bool) -> ProviderMet
         ),
         code_challenge_methods_supported=_list(members, "code_challenge_methods_supported"),
         scopes_supported=_list(members, "scopes_supported"),
+        dpop_signing_alg_values_supported=_list(members, "dpop_signing_alg_values_supported"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
@@ -17,6 +18,10 @@ MAX_REFRESH_TOKEN = 16 * 1024
 MAX_LIFETIME = 365 * 86_400.0
 
 Grant = Literal["authorization_code", "refresh_token"]
+TokenType = Literal["bearer", "dpop"]
+
+BEARER: frozenset[TokenType] = frozenset({"bearer"})
+BOUND: frozenset[TokenType] = frozenset({"dpop"})
 
 _KIND = "token"
 # Wider than RFC 6750's b64token, for providers are inventive, but nothing that could end a header field.
@@ -37,6 +42,11 @@ class TokenResponse:
     id_token: str | None
     scope: tuple[str, ...] | None
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether the access token is bound to the key of the proof it was asked for with (RFC 9449 section 5)."""
+        return self.token_type.lower() == "dpop"
+
 
 def parse_token_response(
     status: int,
@@ -45,8 +55,11 @@ def parse_token_response(
     grant: Grant,
     content_type: str | None = None,
     retry_after: str | None = None,
+    token_types: Collection[TokenType] = BEARER,
 ) -> TokenResponse:
     """Return the tokens; every failure is told by status and members, never by text.
+
+    `token_types` are those that the request allows for; a token of any other is refused (RFC 6749 section 7.1).
 
     `invalid_grant` raises `GrantRefused` for a refresh token and `LoginFailed` for a code. Of the rest, the
     client's own faults raise `ClientRefused`; 429, 5xx and the like `ProviderUnavailable`; what is malformed or
@@ -61,7 +74,7 @@ def parse_token_response(
     if not is_json(content_type):
         raise InvalidProviderAnswer(f"{_KIND}.content_type")
     token_type = answer.get("token_type")
-    if not isinstance(token_type, str) or token_type.lower() != "bearer":
+    if not isinstance(token_type, str) or token_type.lower() not in token_types:
         raise InvalidProviderAnswer(f"{_KIND}.token_type")
     access_token = _text(answer, "access_token", _VISIBLE, MAX_ACCESS_TOKEN)
     if access_token is None:

@@ -14,7 +14,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """One login on its way: what must come back, and where the browser goes then.
 
     `started_at` is in seconds since the epoch; `max_age` in seconds; `previous_session` is the store key of the
-    session that was presented when the login began.
+    session that was presented when the login began; `dpop_key` is the encoded key of the session to be.
     """
 
     state: str
@@ -26,6 +26,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     max_age: int | None = None
     acr_values: str | None = None
     previous_session: str | None = None
+    dpop_key: bytes | None = None
 
     def __repr__(self) -> str:
         return "Transaction(…)"
@@ -55,6 +56,7 @@ def new_transaction(
     max_age: int | None = None,
     acr_values: str | None = None,
     previous_session: str | None = None,
+    dpop_key: bytes | None = None,
 ) -> Transaction:
     """Return a login with a fresh nonce and code verifier of 256 bits each (RFC 7636 section 4.1)."""
     return Transaction(
@@ -67,4 +69,5 @@ def new_transaction(
         max_age=max_age,
         acr_values=acr_values,
         previous_session=previous_session,
+        dpop_key=dpop_key,
     )

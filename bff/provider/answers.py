@@ -11,7 +11,10 @@ from bff.oauth.token_response import TokenResponse
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class Login:
-    """A completed login; `subject` is empty for plain OAuth at a provider that does not say who logged in."""
+    """A completed login; `subject` is empty for plain OAuth at a provider that does not say who logged in.
+
+    `dpop_key` is the encoded key that its tokens were asked for with, None if no proof was sent.
+    """
 
     issuer: str
     client_id: str
@@ -20,6 +23,7 @@ class Login:
     tokens: TokenResponse
     id_token: IdToken | None
     claims: dict[str, Any]
+    dpop_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)

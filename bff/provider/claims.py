@@ -7,11 +7,14 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from bff.errors import ClientRefused, InvalidProviderAnswer, ProviderUnavailable
+from bff.http.challenges import demands_dpop_nonce
 from bff.logs import event
+from bff.oauth.dpop import DpopKey
 from bff.oauth.id_token import IdToken
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.userinfo import merge_claims, parse_userinfo
-from bff.provider.transport import ProviderTransport
+from bff.provider.proofs import Proofs
+from bff.provider.transport import Answer, ProviderTransport
 
 _TOLERATED = (ProviderUnavailable, InvalidProviderAnswer, ClientRefused)
 
@@ -19,8 +22,9 @@ _TOLERATED = (ProviderUnavailable, InvalidProviderAnswer, ClientRefused)
 class ClaimsReader:
     """Reads claims by the rule of `BFF_USERINFO`; `shown` are the claims the application may see."""
 
-    def __init__(self, transport: ProviderTransport, *, mode: str, shown: Collection[str]) -> None:
+    def __init__(self, transport: ProviderTransport, proofs: Proofs, *, mode: str, shown: Collection[str]) -> None:
         self._transport = transport
+        self._proofs = proofs
         self._mode = mode
         self._wanted = frozenset(shown) - {"sub"}
 
@@ -31,10 +35,12 @@ class ClaimsReader:
         id_token: IdToken | None,
         subject: str,
         access_token: str,
+        dpop_key: bytes | None,
         known: Mapping[str, Any],
     ) -> dict[str, Any]:
         """Return the claims about `subject`; raises `LoginFailed` if UserInfo speaks of somebody else.
 
+        `dpop_key` is the encoded key that the access token is bound to, None for a bearer token.
         Where UserInfo is only asked because it may help (`auto`), its failure leaves the ID token's claims, and those
         `known` from before: an outage takes nobody's name away.
         """
@@ -47,7 +53,7 @@ class ClaimsReader:
                 raise ClientRefused("userinfo.no_endpoint")
             return merge_claims(claims, {})
         try:
-            userinfo = await self._userinfo(endpoint, subject, access_token)
+            userinfo = await self._userinfo(endpoint, subject, access_token, dpop_key)
         except _TOLERATED as failure:
             if self._mode == "on":
                 raise
@@ -56,8 +62,13 @@ class ClaimsReader:
             return merge_claims(claims, known)
         return merge_claims(claims, userinfo)
 
-    async def _userinfo(self, endpoint: str, subject: str, access_token: str) -> dict[str, Any]:
-        answer = await self._transport.get(endpoint, accept="application/json", bearer=access_token)
+    async def _userinfo(self, endpoint: str, subject: str, access_token: str, dpop_key: bytes | None) -> dict[str, Any]:
+        key = None if dpop_key is None else DpopKey(dpop_key)
+        answer = await self._ask(endpoint, access_token, key)
+        has_nonce = key is not None and self._proofs.learn(endpoint, answer.dpop_nonce, access_token=access_token)
+        if has_nonce and answer.status == 401 and demands_dpop_nonce(answer.challenges):
+            answer = await self._ask(endpoint, access_token, key)
+            self._proofs.learn(endpoint, answer.dpop_nonce, access_token=access_token)
         return parse_userinfo(
             answer.status,
             answer.content_type,
@@ -65,3 +76,11 @@ class ClaimsReader:
             subject=subject,
             retry_after=answer.retry_after,
         )
+
+    async def _ask(self, endpoint: str, access_token: str, key: DpopKey | None) -> Answer:
+        if key is None:
+            credentials = {"Authorization": f"Bearer {access_token}"}
+        else:
+            proof = self._proofs.proof(key, "GET", endpoint, access_token=access_token)
+            credentials = {"Authorization": f"DPoP {access_token}", "DPoP": proof}
+        return await self._transport.get(endpoint, accept="application/json", credentials=credentials)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from bff.errors import ProviderUnavailable
 from bff.oauth.client_authentication import ClientAuthentication
+from bff.oauth.dpop import DpopKey, is_nonce_demand
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.par import PushedRequest, parse_pushed_response
 from bff.oauth.revocation_response import RevocationOutcome, parse_revocation_response
 from bff.oauth.token_response import Grant, TokenResponse, parse_token_response
-from bff.provider.transport import Answer, ProviderTransport
+from bff.provider.proofs import Proofs
+from bff.provider.transport import PROVIDER_TIMEOUT, Answer, ProviderTransport
 
 
 class ClientRequests:
@@ -27,15 +31,23 @@ class ClientRequests:
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
         resource: str | None,
+        proofs: Proofs,
     ) -> None:
         self._transport = transport
         self._authentication = authentication
         self._clock = clock
         self._random_bytes = random_bytes
+        self._proofs = proofs
         self._target = {} if resource is None else {"resource": resource}
 
     async def redeem_code(
-        self, metadata: ProviderMetadata, *, code: str, code_verifier: str, redirect_uri: str
+        self,
+        metadata: ProviderMetadata,
+        *,
+        code: str,
+        code_verifier: str,
+        redirect_uri: str,
+        dpop_key: DpopKey | None = None,
     ) -> TokenResponse:
         """Exchange an authorization code (RFC 6749 section 4.1.3); raises `LoginFailed` if it is refused."""
         form = {
@@ -43,15 +55,23 @@ class ClientRequests:
             "code_verifier": code_verifier,
             "redirect_uri": redirect_uri,
         }
-        return await self._token(metadata, form, "authorization_code")
+        return await self._token(metadata, form, "authorization_code", dpop_key)
 
-    async def refresh(self, metadata: ProviderMetadata, refresh_token: str) -> TokenResponse:
+    async def refresh(
+        self, metadata: ProviderMetadata, refresh_token: str, dpop_key: DpopKey | None = None
+    ) -> TokenResponse:
         """Use a refresh token (RFC 6749 section 6); raises `GrantRefused` if it is not valid any more."""
-        return await self._token(metadata, {"refresh_token": refresh_token}, "refresh_token")
+        return await self._token(metadata, {"refresh_token": refresh_token}, "refresh_token", dpop_key)
 
-    async def push(self, metadata: ProviderMetadata, endpoint: str, parameters: Mapping[str, str]) -> PushedRequest:
+    async def push(
+        self,
+        metadata: ProviderMetadata,
+        endpoint: str,
+        parameters: Mapping[str, str],
+        dpop_key: DpopKey | None = None,
+    ) -> PushedRequest:
         """Push an authorization request (RFC 9126 section 2.1); raises `LoginFailed` if it is refused."""
-        answer = await self._post(metadata, endpoint, parameters)
+        answer = await self._post(metadata, endpoint, parameters, dpop_key)
         return parse_pushed_response(answer.status, answer.body, retry_after=answer.retry_after)
 
     async def revoke(self, metadata: ProviderMetadata, endpoint: str, *, token: str, hint: str) -> RevocationOutcome:
@@ -59,22 +79,54 @@ class ClientRequests:
         answer = await self._post(metadata, endpoint, {"token": token, "token_type_hint": hint})
         return parse_revocation_response(answer.status, answer.body, retry_after=answer.retry_after)
 
-    async def _token(self, metadata: ProviderMetadata, form: dict[str, str], grant: Grant) -> TokenResponse:
-        answer = await self._post(metadata, metadata.token_endpoint, {"grant_type": grant, **form, **self._target})
+    async def _token(
+        self, metadata: ProviderMetadata, form: dict[str, str], grant: Grant, dpop_key: DpopKey | None
+    ) -> TokenResponse:
+        answer = await self._post(
+            metadata, metadata.token_endpoint, {"grant_type": grant, **form, **self._target}, dpop_key
+        )
         return parse_token_response(
             answer.status,
             answer.body,
             grant=grant,
             content_type=answer.content_type,
             retry_after=answer.retry_after,
+            token_types=self._proofs.token_types(dpop_key),
         )
 
-    async def _post(self, metadata: ProviderMetadata, endpoint: str, form: Mapping[str, str]) -> Answer:
-        authenticate = partial(
-            self._authentication.apply,
-            audience=metadata.issuer,
-            now=self._clock(),
-            random_bytes=self._random_bytes,
-            algorithms=metadata.token_endpoint_auth_signing_alg_values_supported,
-        )
+    async def _post(
+        self, metadata: ProviderMetadata, endpoint: str, form: Mapping[str, str], dpop_key: DpopKey | None = None
+    ) -> Answer:
+        """Send a request, and once more with the server's nonce if that was all it lacked (RFC 9449 section 8)."""
+        send = partial(self._send, metadata, endpoint, form, dpop_key)
+        try:
+            async with asyncio.timeout(PROVIDER_TIMEOUT):
+                answer = await send()
+                if dpop_key is None:
+                    return answer
+                has_nonce = self._proofs.learn(endpoint, answer.dpop_nonce)
+                if has_nonce and is_nonce_demand(answer.status, answer.body):
+                    answer = await send()
+                    self._proofs.learn(endpoint, answer.dpop_nonce)
+                return answer
+        except TimeoutError:
+            raise ProviderUnavailable("provider.timeout") from None
+
+    async def _send(
+        self, metadata: ProviderMetadata, endpoint: str, form: Mapping[str, str], dpop_key: DpopKey | None
+    ) -> Answer:
+        """Send a request once; assertion and proof are made for this one alone."""
+
+        def authenticate(form: dict[str, str], headers: dict[str, str]) -> None:
+            self._authentication.apply(
+                form,
+                headers,
+                audience=metadata.issuer,
+                now=self._clock(),
+                random_bytes=self._random_bytes,
+                algorithms=metadata.token_endpoint_auth_signing_alg_values_supported,
+            )
+            if dpop_key is not None:
+                headers["DPoP"] = self._proofs.proof(dpop_key, "POST", endpoint)
+
         return await self._transport.post(endpoint, form, authenticate=authenticate)

@@ -11,13 +11,14 @@ import httpx2
 from bff.errors import GatewayError, LoginFailed
 from bff.oauth.authorization import new_transaction
 from bff.oauth.base64url import encode
-from bff.oauth.client_authentication import ClientAuthentication
+from bff.oauth.dpop import new_dpop_key
 from bff.oauth.json_document import MalformedDocument, parse_object
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.metadata import MAX_SIZE, ProviderMetadata, metadata_urls
 from bff.oauth.return_to import parse_return_to
-from bff.oauth.signing_key import parse_signing_keys
+from bff.provider.client_authentication import client_authentication
 from bff.provider.client_requests import ClientRequests
+from bff.provider.proofs import Proofs
 from bff.provider.provider import CALLBACK_PATH, Provider
 from bff.provider.transport import ProviderTransport
 from bff.settings import Settings
@@ -101,18 +102,14 @@ class ProviderInspection:
         Returns True if the provider accepted the client and refused the code, False if it gave tokens for it.
         """
         settings = self._settings
-        authentication = ClientAuthentication(
-            client_id=settings.client_id,
-            method=settings.client_auth,
-            secret=settings.client_secret.reveal() if settings.client_secret else None,
-            keys=parse_signing_keys(settings.client_key.reveal()) if settings.client_key else (),
-        )
+        proofs = Proofs(settings.dpop, clock=self._clock, random_bytes=self._random_bytes)
         requests = ClientRequests(
             self._transport,
-            authentication,
+            client_authentication(settings),
             clock=self._clock,
             random_bytes=self._random_bytes,
             resource=settings.resource,
+            proofs=proofs,
         )
         try:
             await requests.redeem_code(
@@ -120,6 +117,7 @@ class ProviderInspection:
                 code=encode(self._random_bytes(32)),
                 code_verifier=encode(self._random_bytes(32)),
                 redirect_uri=settings.public_url.url(CALLBACK_PATH),
+                dpop_key=proofs.key(metadata, new_dpop_key(self._random_bytes).encoded),
             )
         except LoginFailed:
             return True
@@ -133,6 +131,7 @@ class ProviderInspection:
             return_to=parse_return_to("/"),
             now=self._clock(),
             random_bytes=self._random_bytes,
+            dpop_key=new_dpop_key(self._random_bytes).encoded,
         )
         await self._provider.login_url(transaction, {})
 

@@ -9,19 +9,22 @@ from typing import Any
 
 import httpx2
 
-from bff.errors import ClientRefused, GatewayError, InvalidProviderAnswer, LoginFailed, ProviderUnavailable
+from bff.errors import (
+    GatewayError,
+    GrantRefused,
+    InvalidProviderAnswer,
+    LoginFailed,
+    ProviderUnavailable,
+)
 from bff.flights import finish
 from bff.logs import event
 from bff.oauth.authorization import (
     Transaction,
     ValidatedCode,
-    authorization_request,
-    authorization_url,
     parse_response,
     response_state,
     validate_authorization_response,
 )
-from bff.oauth.client_authentication import ClientAuthentication
 from bff.oauth.end_session import end_session_url
 from bff.oauth.id_token import IdToken
 from bff.oauth.jws import InvalidToken
@@ -29,16 +32,18 @@ from bff.oauth.keys import ProviderKeys
 from bff.oauth.logout_token import LogoutToken
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.signed_response import signed_response, signed_response_state
-from bff.oauth.signing_key import parse_signing_keys
 from bff.oauth.token_response import TokenResponse
 from bff.oauth.userinfo import merge_claims
 from bff.provider.answers import Login, RefreshedTokens
+from bff.provider.authorization_requests import AuthorizationRequests
 from bff.provider.claims import ClaimsReader
+from bff.provider.client_authentication import client_authentication
 from bff.provider.client_requests import ClientRequests
 from bff.provider.configuration import configuration_fault
 from bff.provider.discovery import Discovery
+from bff.provider.proofs import Proofs
 from bff.provider.revocation import Revocation
-from bff.provider.shares import AUTHORIZATION_REQUESTS, CODES, PATIENCE, Share
+from bff.provider.shares import CODES, PATIENCE, Share
 from bff.provider.transport import ProviderTransport
 from bff.provider.verification import TokenVerifier
 from bff.session.record import SessionRecord
@@ -70,21 +75,25 @@ class Provider:
         self._signed_responses = settings.response_mode.endswith("jwt")
         self._transport = ProviderTransport(pool)
         self._discovery = Discovery(self._transport, issuer=settings.issuer, openid=self._openid, clock=clock)
-        authentication = ClientAuthentication(
-            client_id=settings.client_id,
-            method=settings.client_auth,
-            secret=settings.client_secret.reveal() if settings.client_secret else None,
-            keys=parse_signing_keys(settings.client_key.reveal()) if settings.client_key else (),
-        )
+        self._proofs = Proofs(settings.dpop, clock=clock, random_bytes=random_bytes)
         self._requests = ClientRequests(
-            self._transport, authentication, clock=clock, random_bytes=random_bytes, resource=settings.resource
+            self._transport,
+            client_authentication(settings),
+            clock=clock,
+            random_bytes=random_bytes,
+            resource=settings.resource,
+            proofs=self._proofs,
         )
-        self._claims = ClaimsReader(self._transport, mode=settings.userinfo, shown=settings.session_claims)
+        self._claims = ClaimsReader(
+            self._transport, self._proofs, mode=settings.userinfo, shown=settings.session_claims
+        )
         self._revocation = Revocation(self._requests, self._discovery)
         self._verifier = TokenVerifier(
             self._discovery, client_id=settings.client_id, algorithm=settings.id_token_alg, clock=clock
         )
-        self._authorization_requests = Share(AUTHORIZATION_REQUESTS, patience=PATIENCE)
+        self._authorization = AuthorizationRequests(
+            settings, self._requests, self._proofs, redirect_uri=self._redirect_uri
+        )
         self._codes = Share(CODES, patience=PATIENCE)
         self._reaching: asyncio.Task[None] | None = None
 
@@ -132,26 +141,7 @@ class Provider:
 
         Raises `BadRequest` if a parameter in `extra` may not be passed on.
         """
-        settings, metadata = self._settings, await self.metadata()
-        fault = configuration_fault(settings, metadata)
-        if fault is not None:
-            raise ClientRefused(fault.reason)
-        parameters = authorization_request(
-            transaction,
-            client_id=settings.client_id,
-            redirect_uri=self._redirect_uri,
-            scopes=settings.scopes,
-            audience=settings.audience,
-            resource=settings.resource,
-            response_mode=None if settings.response_mode == "query" else settings.response_mode,
-            extra=extra,
-        )
-        endpoint = metadata.pushed_authorization_request_endpoint
-        if endpoint is not None and settings.par != "off":
-            async with self._authorization_requests:
-                pushed = await self._requests.push(metadata, endpoint, parameters)
-            parameters = {"client_id": settings.client_id, "request_uri": pushed.request_uri}
-        return authorization_url(metadata, parameters)
+        return await self._authorization.url(await self.metadata(), transaction, extra)
 
     async def redeem(self, code: ValidatedCode, transaction: Transaction) -> Login:
         """Exchange the code and return the login it stands for.
@@ -167,11 +157,13 @@ class Provider:
 
     async def _redeem(self, metadata: ProviderMetadata, code: ValidatedCode, transaction: Transaction) -> Login:
         settings = self._settings
+        dpop_key = self._proofs.key(metadata, transaction.dpop_key)
         tokens = await self._requests.redeem_code(
             metadata,
             code=code.reveal(),
             code_verifier=transaction.code_verifier,
             redirect_uri=self._redirect_uri,
+            dpop_key=dpop_key,
         )
         try:
             id_token, claims = await self._identity(metadata, tokens, transaction)
@@ -189,6 +181,7 @@ class Provider:
             tokens=tokens,
             id_token=id_token,
             claims=claims,
+            dpop_key=None if dpop_key is None else dpop_key.encoded,
         )
 
     async def refresh(self, record: SessionRecord) -> RefreshedTokens:
@@ -201,7 +194,11 @@ class Provider:
             # Before the refresh token is spent: without keys the answer could not be used.
             await self.keys()
         assert record.refresh_token is not None
-        tokens = await self._requests.refresh(metadata, record.refresh_token)
+        if self._proofs.are_required and record.dpop_key is None:
+            # Begun while bearer tokens would do: only another login gives it tokens that will.
+            raise GrantRefused("dpop.no_key")
+        dpop_key = self._proofs.key(metadata, record.dpop_key)
+        tokens = await self._requests.refresh(metadata, record.refresh_token, dpop_key)
         received_at = self._clock()
         if not self._openid or tokens.id_token is None:
             return RefreshedTokens(tokens=tokens, received_at=received_at)
@@ -230,6 +227,7 @@ class Provider:
             id_token=id_token,
             subject=record.subject,
             access_token=record.access_token.value,
+            dpop_key=record.access_token.dpop_key,
             known=record.claims,
         )
         return claims if id_token is not None else {**record.claims, **claims}
@@ -288,6 +286,11 @@ class Provider:
             metadata, tokens.id_token, transaction=transaction, access_token=tokens.access_token
         )
         claims = await self._claims.read(
-            metadata, id_token=id_token, subject=id_token.subject, access_token=tokens.access_token, known={}
+            metadata,
+            id_token=id_token,
+            subject=id_token.subject,
+            access_token=tokens.access_token,
+            dpop_key=transaction.dpop_key if tokens.is_bound else None,
+            known={},
         )
         return id_token, claims

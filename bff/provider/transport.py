@@ -28,6 +28,7 @@ MAX_ANSWER = 512 * 1024
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 _IDLE_CONNECTION_LIFETIME = 2.0
+_NONE: Mapping[str, str] = {}
 _TIMEOUTS = httpx2.Timeout(PROVIDER_TIMEOUT, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT).as_dict()
 
 
@@ -39,6 +40,8 @@ class Answer:
     body: bytes
     content_type: str | None
     retry_after: str | None
+    dpop_nonce: str | None = None
+    challenges: tuple[bytes, ...] = ()
 
 
 class ApplyAuthentication(Protocol):
@@ -73,12 +76,9 @@ class ProviderTransport:
     def __init__(self, pool: httpx2.AsyncBaseTransport) -> None:
         self._pool = pool
 
-    async def get(self, url: str, *, accept: str, bearer: str | None = None) -> Answer:
-        """GET the URL, with an access token if one is given (RFC 6750 section 2.1)."""
-        headers = {"Accept": accept}
-        if bearer is not None:
-            headers["Authorization"] = f"Bearer {bearer}"
-        return await self._send("GET", url, headers, None)
+    async def get(self, url: str, *, accept: str, credentials: Mapping[str, str] = _NONE) -> Answer:
+        """GET the URL; `credentials` are header fields with an access token."""
+        return await self._send("GET", url, {"Accept": accept, **credentials}, None)
 
     async def post(self, url: str, form: Mapping[str, str], *, authenticate: ApplyAuthentication) -> Answer:
         """POST the form as the client; `authenticate` adds to copies of form and headers."""
@@ -115,6 +115,8 @@ class ProviderTransport:
                 await _read(response),
                 response.headers.get("content-type"),
                 response.headers.get("retry-after"),
+                response.headers.get("dpop-nonce"),
+                tuple(value for name, value in response.headers.raw if name.lower() == b"www-authenticate"),
             )
         finally:
             await response.aclose()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from bff.errors import GatewayError
 from bff.http.forwarded import Network
 from bff.http.routes import RouteTable
+from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.pool import Origin, Pool
 from bff.session.record import AccessToken
 from bff.session.store import SessionStore, StoredSession, Tombstone
@@ -108,6 +109,7 @@ class ProxiedRoute:
     prefix: str
     prefix_bytes: bytes
     origin: Origin
+    base_url: str
     host_line: bytes
     upstream_path: bytes
     methods: frozenset[bytes]
@@ -134,6 +136,7 @@ class ProxiedRoute:
             prefix=route.prefix,
             prefix_bytes=route.prefix.rstrip("/").encode("ascii"),
             origin=Origin(upstream.hostname, upstream.port, upstream.scheme == "https"),
+            base_url=f"{upstream.scheme}://{upstream.host}",
             host_line=b"Host: %b\r\n" % upstream.host.encode("ascii"),
             upstream_path=upstream.path.encode("ascii"),
             methods=frozenset(method.encode("ascii") for method in route.methods),
@@ -164,6 +167,7 @@ class ProxyContext:
         trusted_proxies: Sequence[Network],
         tls: ssl.SSLContext | None,
         clock: Callable[[], float],
+        proofs: UpstreamProofs,
         request_id_prefix: str,
     ) -> None:
         self.routes = RouteTable(routes, reserved=RESERVED_PREFIXES)
@@ -176,6 +180,7 @@ class ProxyContext:
         self.session_cookie = session_cookie.encode("ascii")
         self.trusted_proxies = trusted_proxies
         self.clock = clock
+        self.proofs = proofs
         self.pool = Pool(tls)
         self.now = 0.0
         self.fronts: set[Front] = set()

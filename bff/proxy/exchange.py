@@ -8,26 +8,29 @@
 
 `_end` is the only way out, and works once. Nothing here is a task: the store, the connection and both sockets call
 back. A request whose body has begun is never sent twice; one without a body, of an idempotent method, is sent again
-once if an idle connection turns out to be dead before a byte of the answer.
+once if an idle connection turns out to be dead before a byte of the answer. What an upstream refused for want of its
+nonce is sent again once as well (`bff.proxy.repetition`).
 """
 
 from __future__ import annotations
 
-import asyncio
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from bff.errors import BadRequest, BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnavailable, as_gateway_error
+from bff.errors import BadRequest, BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnavailable
 from bff.http.answer_head import AnswerHead
 from bff.http.upstream_head import upstream_head
 from bff.proxy.admission import Admission
+from bff.proxy.connecting import Connecting
 from bff.proxy.patience import STALL_LIMIT, Patience
+from bff.proxy.repetition import repeats
 from bff.proxy.report import Report, report_refusal
 from bff.proxy.request_body import RequestBody
 from bff.proxy.state import State
 
 if TYPE_CHECKING:
     from bff.proxy.back import Back
+    from bff.proxy.bound_token import BoundToken
     from bff.proxy.context import ProxiedRoute, ProxyContext
     from bff.proxy.front import Front
     from bff.proxy.request import Request
@@ -40,7 +43,7 @@ class Exchange:
     """A call in progress; the front tells it of the request, the back of the answer."""
 
     __slots__ = (
-        "_admission", "_back", "_chunks_answer", "_connecting", "_context", "_deadline", "_front", "_out",
+        "_admission", "_back", "_bound", "_chunks_answer", "_connecting", "_context", "_deadline", "_front", "_out",
         "_patience", "_report", "_request", "_request_head", "_route", "_was_retried", "body", "closes_front",
         "state", "to_head_request",
     )  # fmt: skip
@@ -57,8 +60,9 @@ class Exchange:
         self.body = RequestBody(request.method, request.head, route.max_body)
         self.to_head_request = request.method == b"HEAD"
         self._admission: Admission | None = None
-        self._connecting: asyncio.Task[Back] | None = None
+        self._connecting: Connecting | None = None
         self._back: Back | None = None
+        self._bound: BoundToken | None = None
         self._request_head = b""
         self._out: list[bytes] = []
         self._report = Report()
@@ -79,6 +83,9 @@ class Exchange:
         route, request, head = self._route, self._request, self._request.head
         self._admission = None
         self._deadline = self._context.now + route.timeout
+        if token is not None and token.dpop_key is not None:
+            self._bound, token = self._context.proofs.of(token, route, request.method, target), None
+            self.body.keep()
         self._request_head = upstream_head(
             request.method,
             target,
@@ -89,41 +96,35 @@ class Exchange:
             access_token=None if token is None else token.value,
             upgrades=request.is_websocket,
         )
-        back = self._context.pool.take(route.origin)
+        self.send()
+
+    def send(self) -> None:
+        """Send the request on an idle connection or a new one; what is left of an earlier sending goes to the pool."""
+        pool, origin = self._context.pool, self._route.origin
+        if self._back is not None:
+            pool.give(origin, self._back)
+            self._back = None
+        back = pool.take(origin)
         if back is None:
             self._connect()
         else:
-            self._write_request(back)
+            self.write_to(back)
 
     def _connect(self) -> None:
         self.state = State.CONNECTING
-        self._connecting = asyncio.get_running_loop().create_task(self._context.pool.connect(self._route.origin))
-        self._connecting.add_done_callback(self._connected)
+        self._connecting = Connecting(self._context.pool, self._route.origin, self)
 
-    def _connected(self, task: asyncio.Task[Back]) -> None:
+    def write_to(self, back: Back) -> None:
+        """Write the request to a connection."""
         self._connecting = None
-        if self.state is not State.CONNECTING:
-            if not task.cancelled() and task.exception() is None:
-                task.result().abandon()
-            return
-        try:
-            back = task.result()
-        except Exception as error:  # noqa: BLE001 -- a call must be answered whatever went wrong
-            self.refused(as_gateway_error(error))
-            return
-        if back.is_lost:
-            self.refused(UpstreamUnavailable("upstream.connection_lost"))
-        else:
-            self._write_request(back)
-
-    def _write_request(self, back: Back) -> None:
         self.state = State.WAITING
         self._back = back
         self._report.sent_at = monotonic()
         back.start(self)
         if self._front.is_write_paused:
             back.transport.pause_reading()
-        self.body.send_on(back, self._request_head)
+        bound, head = self._bound, self._request_head
+        self.body.send_on(back, head if bound is None else bound.presented_in(head))
         if not self.body.is_complete and self.body.received == 0 and self._request.expects_continue:
             self._front.write_continue()
         if not (back.is_write_paused or self.accepts_upgrade):
@@ -172,6 +173,8 @@ class Exchange:
             is_personal=route.reads_session,
             cookie_names=route.cookie_names,
         )
+        if self._bound is not None and repeats(self, self._back, self._bound, status, fields):
+            return head.ends_with_connection
         self.state = State.ANSWERING
         self._report.status = status
         self._report.answered_at = monotonic()

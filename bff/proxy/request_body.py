@@ -27,6 +27,8 @@ class RequestBody:
         "_is_chunked",
         "_is_small",
         "_is_unexpected",
+        "_kept",
+        "_kept_size",
         "_limit",
         "_progress_at",
         "is_complete",
@@ -45,6 +47,8 @@ class RequestBody:
         self._back: Back | None = None
         self._held: list[bytes] = []
         self._held_size = 0
+        self._kept: list[bytes] | None = None
+        self._kept_size = 0
 
     @property
     def has_progressed(self) -> bool:
@@ -86,8 +90,34 @@ class RequestBody:
         if self._is_chunked:
             self._pass(_LAST_CHUNK)
 
+    def keep(self) -> None:
+        """Keep a copy of what is sent, up to `HOLD_LIMIT`: the request may have to be sent once more."""
+        self._kept = []
+
+    def rewind(self) -> bool:
+        """Hold the whole body again for another `send_on`; return False if it is no longer at hand."""
+        if self._back is None:
+            # It was complete before anything was sent, and is held still.
+            return self.is_complete
+        if self._kept is None:
+            return False
+        self._back = None
+        self._held, self._held_size = self._kept, self._kept_size
+        self.keep()
+        self._kept_size = 0
+        return True
+
+    def _copy(self, framed: bytes) -> None:
+        self._kept_size += len(framed)
+        if self._kept is not None and self._kept_size <= HOLD_LIMIT:
+            self._kept.append(framed)
+        else:
+            self._kept = None
+
     def _pass(self, framed: bytes) -> None:
         if self._back is not None:
+            if self._kept is not None:
+                self._copy(framed)
             self._back.transport.write(framed)
         else:
             self._held.append(framed)
@@ -101,6 +131,8 @@ class RequestBody:
             return
         self._back = back
         held, self._held, self._held_size = self._held, [], 0
+        if self._kept is not None:
+            self._copy(b"".join(held))
         back.transport.write(b"".join((request_head, *held)) if held else request_head)
 
     def drop(self) -> None:
@@ -108,3 +140,4 @@ class RequestBody:
         self._back = None
         self._held = []
         self._held_size = 0
+        self._kept = None

@@ -11,12 +11,14 @@ class AccessToken(msgspec.Struct, frozen=True):
     """An access token and what is known of it; `expires_at` is in seconds since the epoch, None if never said.
 
     `received_at` is noted of the tokens for other APIs; that of the login's is the session's own.
+    `dpop_key` is the encoded key that it is bound to, None for a bearer token (RFC 9449 section 5).
     """
 
     value: str
     expires_at: float | None
     scope: tuple[str, ...]
     received_at: float | None = None
+    dpop_key: bytes | None = None
 
     def is_fresh(self, now: float, margin: float) -> bool:
         """Whether the token will still be accepted `margin` seconds from now."""
@@ -28,6 +30,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `claims` are the ID token's over UserInfo's, without the protocol's own; `sid` is the provider's session id.
     `target_tokens` are the access tokens for other APIs, by the name of their target.
+    `dpop_key` is the encoded key that signs the session's proofs, whether or not its tokens came bound to it.
     """
 
     issuer: str
@@ -45,6 +48,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     acr: str | None = None
     refreshed_at: float | None = None
     target_tokens: dict[str, AccessToken] = {}
+    dpop_key: bytes | None = None
 
     def has_expired(self, now: float) -> bool:
         """Whether the absolute limit has passed."""

@@ -37,7 +37,7 @@ class Settings:
     audience: str | None
     resource: str | None
     par: Literal["auto", "require", "off"]
-    dpop: Literal["off"]
+    dpop: Literal["off", "auto", "require"]
     response_mode: Literal["query", "form_post", "jwt", "form_post.jwt"]
     request_object: Literal["off"]
     profile: str | None

@@ -147,8 +147,8 @@ VARIABLES: Final = (
         meaning="Pushed authorization requests (RFC 9126): auto, require or off.",
     ),
     Variable(
-        name="BFF_DPOP", parse=_not_yet("off"), default="off", not_yet=True,
-        meaning="Sender-constrained tokens (RFC 9449): off; auto and require are not yet supported.",
+        name="BFF_DPOP", parse=choice("off", "auto", "require"), default="off",
+        meaning="Access tokens bound to a key of the session (RFC 9449): off, auto or require.",
     ),
     Variable(
         name="BFF_RESPONSE_MODE", parse=choice("query", "form_post", "jwt", "form_post.jwt"), default="query",

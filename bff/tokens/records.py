@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from bff.errors import LoginFailed
+from bff.oauth.token_response import TokenResponse
 from bff.provider import Login, RefreshedTokens
 from bff.session.record import AccessToken, SessionRecord
 
@@ -21,7 +22,7 @@ def record_from_login(login: Login, *, now: float, max_lifetime: float) -> Sessi
     Raises `LoginFailed` if the provider's limit has passed already.
     """
     tokens, id_token = login.tokens, login.id_token
-    access_token = _access_token(tokens.access_token, tokens.expires_in, tokens.refresh_token, login.scope, now)
+    access_token = _access_token(tokens, tokens.refresh_token, login.scope, login.dpop_key, now)
     limits = [now + max_lifetime]
     if tokens.refresh_token is None and access_token.expires_at is not None:
         limits.append(access_token.expires_at)
@@ -43,6 +44,7 @@ def record_from_login(login: Login, *, now: float, max_lifetime: float) -> Sessi
         issued_at=id_token.issued_at if id_token else now,
         auth_time=id_token.auth_time if id_token else None,
         acr=id_token.acr if id_token else None,
+        dpop_key=login.dpop_key,
     )
 
 
@@ -57,7 +59,7 @@ def record_after_refresh(record: SessionRecord, refreshed: RefreshedTokens) -> S
     changed = msgspec.structs.replace(
         record,
         refresh_token=refresh_token,
-        access_token=_access_token(tokens.access_token, tokens.expires_in, refresh_token, scope, now),
+        access_token=_access_token(tokens, refresh_token, scope, record.dpop_key, now),
         refreshed_at=now,
     )
     if id_token is None:
@@ -74,11 +76,21 @@ def record_without_refresh(record: SessionRecord) -> SessionRecord:
 
 
 def _access_token(
-    value: str, expires_in: float | None, refresh_token: str | None, scope: tuple[str, ...], now: float
+    tokens: TokenResponse,
+    refresh_token: str | None,
+    scope: tuple[str, ...],
+    dpop_key: bytes | None,
+    now: float,
 ) -> AccessToken:
+    expires_in = tokens.expires_in
     if expires_in is None and refresh_token is not None:
         expires_in = ASSUMED_LIFETIME
-    return AccessToken(value, None if expires_in is None else now + expires_in, scope)
+    return AccessToken(
+        tokens.access_token,
+        None if expires_in is None else now + expires_in,
+        scope,
+        dpop_key=dpop_key if tokens.is_bound else None,
+    )
 
 
 def _session_expiry(claims: dict[str, Any]) -> list[float]:

@@ -66,7 +66,9 @@ async def test_an_authority_nobody_knows_is_refused(tmp_path: Path) -> None:
     server = RawServer(OK)
     async with server.running(server_context(tmp_path)) as port:
         with pytest.raises(ProviderUnavailable) as caught:
-            await transport.get(f"https://127.0.0.1:{port}/", accept="application/json", bearer="token-1")
+            await transport.get(
+                f"https://127.0.0.1:{port}/", accept="application/json", credentials={"Authorization": "Bearer token-1"}
+            )
         assert caught.value.reason == "provider.certificate"
         assert server.heads == []
         await transport.close()
@@ -77,7 +79,9 @@ async def test_a_certificate_for_another_host_is_refused(tmp_path: Path, ca_file
     server = RawServer(OK)
     async with server.running(server_context(tmp_path, name="other.example")) as port:
         with pytest.raises(ProviderUnavailable) as caught:
-            await transport.get(f"https://127.0.0.1:{port}/", accept="application/json", bearer="token-1")
+            await transport.get(
+                f"https://127.0.0.1:{port}/", accept="application/json", credentials={"Authorization": "Bearer token-1"}
+            )
         assert caught.value.reason == "provider.certificate"
         assert server.heads == []
         await transport.close()

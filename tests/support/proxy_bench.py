@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -12,6 +13,7 @@ from uvicorn.server import ServerState
 
 from bff.errors import GatewayError
 from bff.proxy.back import Back
+from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.context import ProxiedRoute, ProxyContext
 from bff.proxy.front import Front
 from bff.proxy.pool import Origin, Pool
@@ -161,6 +163,7 @@ class ProxyBench:
             trusted_proxies=self.trusted_proxies,
             tls=None,
             clock=lambda: 1_800_000_000.0,
+            proofs=UpstreamProofs(clock=lambda: 1_800_000_000.0, random_bytes=secrets.token_bytes),
             request_id_prefix="bench",
         )
         self.context.pool = self.pool

@@ -19,6 +19,7 @@ from typing import Any
 
 import uvicorn
 
+from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.context import ProxiedRoute, ProxyContext
 from bff.proxy.front import Front
 from bff.proxy.pool import Origin
@@ -109,6 +110,7 @@ def route_to(prefix: str, port: int, **changes: Any) -> ProxiedRoute:
         prefix=prefix,
         prefix_bytes=prefix.rstrip("/").encode(),
         origin=Origin("127.0.0.1", port, is_secure=False),
+        base_url="http://upstream.example",
         host_line=b"Host: upstream.example\r\n",
         upstream_path=b"",
         methods=STANDARD_METHODS,
@@ -265,6 +267,7 @@ async def running_proxy(
             trusted_proxies=(),
             tls=tls,
             clock=time.time,
+            proofs=UpstreamProofs(clock=time.time, random_bytes=secrets.token_bytes),
             request_id_prefix="test",
         )
         config = uvicorn.Config(

@@ -43,7 +43,7 @@ FOREIGN = {
     "redis": {"stores"},
     "authlib": {"oauth"},
     "joserfc": {"oauth"},
-    "cryptography": {"session", "settings"},
+    "cryptography": {"session", "settings", "oauth"},
     "itsdangerous": {"session"},
     "httptools": {"proxy"},
     "websockets": {"proxy"},

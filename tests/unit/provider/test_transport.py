@@ -51,7 +51,7 @@ async def test_a_request_names_no_library_and_asks_for_no_encoding() -> None:
         seen.append(request)
         return httpx2.Response(200)
 
-    await transport(handler).get(URL, accept="application/json", bearer="token-1")
+    await transport(handler).get(URL, accept="application/json", credentials={"Authorization": "Bearer token-1"})
     assert dict(seen[0].headers) == {
         "host": "provider.example",
         "accept": "application/json",

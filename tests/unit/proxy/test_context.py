@@ -43,6 +43,7 @@ def test_all_that_can_be_known_of_a_route_before_a_request_is() -> None:
         prefix="/api",
         prefix_bytes=b"/api",
         origin=Origin("api.example", 8443, is_secure=True),
+        base_url="https://api.example:8443",
         host_line=b"Host: api.example:8443\r\n",
         upstream_path=b"/v1",
         methods=frozenset({b"GET", b"POST"}),

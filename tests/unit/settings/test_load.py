@@ -184,7 +184,6 @@ def test_whatever_the_values_are_faults_are_single_lines_that_quote_none(values:
         ("BFF_CLIENT_AUTH", "self_signed_tls_client_auth"),
         ("BFF_CLIENT_CERT", "cert.pem"),
         ("BFF_CLIENT_CERT_KEY", "key.pem"),
-        ("BFF_DPOP", "auto"),
         ("BFF_REQUEST_OBJECT", "signed"),
         ("BFF_PROFILE", "fapi2"),
     ],

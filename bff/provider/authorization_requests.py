@@ -1,0 +1,54 @@
+"""Where the browser is sent to log in: the request in its URL, or pushed beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bff.errors import ClientRefused
+from bff.oauth.authorization import Transaction, authorization_request, authorization_url
+from bff.oauth.metadata import ProviderMetadata
+from bff.provider.client_requests import ClientRequests
+from bff.provider.configuration import configuration_fault
+from bff.provider.proofs import Proofs
+from bff.provider.shares import AUTHORIZATION_REQUESTS, PATIENCE, Share
+from bff.settings import Settings
+
+
+class AuthorizationRequests:
+    """Makes authorization requests as `settings` and the provider's metadata say."""
+
+    def __init__(self, settings: Settings, requests: ClientRequests, proofs: Proofs, *, redirect_uri: str) -> None:
+        self._settings = settings
+        self._requests = requests
+        self._proofs = proofs
+        self._redirect_uri = redirect_uri
+        self._share = Share(AUTHORIZATION_REQUESTS, patience=PATIENCE)
+
+    async def url(self, metadata: ProviderMetadata, transaction: Transaction, extra: Mapping[str, str]) -> str:
+        """Return where to send the browser, with a pushed request where configured (RFC 9126 section 4).
+
+        Raises `BadRequest` if a parameter in `extra` may not be passed on, `ClientRefused` if the configuration and
+        what the provider offers contradict each other.
+        """
+        settings = self._settings
+        fault = configuration_fault(settings, metadata)
+        if fault is not None:
+            raise ClientRefused(fault.reason)
+        dpop_key = self._proofs.key(metadata, transaction.dpop_key)
+        parameters = authorization_request(
+            transaction,
+            client_id=settings.client_id,
+            redirect_uri=self._redirect_uri,
+            scopes=settings.scopes,
+            audience=settings.audience,
+            resource=settings.resource,
+            response_mode=None if settings.response_mode == "query" else settings.response_mode,
+            dpop_jkt=None if dpop_key is None else dpop_key.thumbprint,
+            extra=extra,
+        )
+        endpoint = metadata.pushed_authorization_request_endpoint
+        if endpoint is not None and settings.par != "off":
+            async with self._share:
+                pushed = await self._requests.push(metadata, endpoint, parameters, dpop_key)
+            parameters = {"client_id": settings.client_id, "request_uri": pushed.request_uri}
+        return authorization_url(metadata, parameters)

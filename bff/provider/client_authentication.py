@@ -1,0 +1,22 @@
+"""The client's way to prove itself, from the settings."""
+
+from __future__ import annotations
+
+from bff.oauth.client_authentication import ClientAuthentication
+from bff.oauth.signing_key import SigningKey, parse_signing_keys
+from bff.settings import Settings
+
+
+def client_authentication(settings: Settings) -> ClientAuthentication:
+    """Return how this client authenticates at the provider; raises `UnusableKey` for a key that cannot sign."""
+    return ClientAuthentication(
+        client_id=settings.client_id,
+        method=settings.client_auth,
+        secret=settings.client_secret.reveal() if settings.client_secret else None,
+        keys=signing_keys(settings),
+    )
+
+
+def signing_keys(settings: Settings) -> tuple[SigningKey, ...]:
+    """Return the client's private keys, newest first."""
+    return parse_signing_keys(settings.client_key.reveal()) if settings.client_key else ()
