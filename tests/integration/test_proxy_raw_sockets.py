@@ -1,7 +1,8 @@
 """Raw bytes against the running proxy; the oracle is what a recording upstream saw.
 
-Most cases bear the identifier that Http11Probe, or the advisory they come from, gives them. A case says which requests
-the upstream must have seen: exactly those, well formed, or none.
+Most cases bear the identifier that Http11Probe gives them, or one made of their name in http-desync-guardian. A case
+says which requests the upstream must have seen: exactly those, well formed, or none. Of one that is `unfinished` it may
+have seen a beginning; one that `waits` has no answer before the browser leaves.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.corpus import cases, octets
-from tests.support.proxy_server import ProxyServer, RawClient, route_to, running_proxy
+from tests.support.corpus import cases, lines, octets
+from tests.support.proxy_server import ProxyServer, RawClient, route_to, running_proxy, until
 from tests.support.raw_http import Message
 from tests.support.raw_upstream import RawUpstream
 
 CASES = cases("raw_requests.txt")
+LISTS = ["http11probe_ids.txt", "http_desync_guardian_ids.txt"]
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,11 @@ def test_the_corpus_holds_hundreds_of_different_cases() -> None:
     assert len({name for name, _, _ in CASES}) == len(CASES)
 
 
+@pytest.mark.parametrize("name", LISTS)
+def test_the_corpus_holds_every_case_of_others_lists(name: str) -> None:
+    assert set(lines(name)) - {name for name, _, _ in CASES} == set()
+
+
 @pytest.mark.parametrize("name, text, expected", CASES, ids=[name for name, _, _ in CASES])
 async def test_the_upstream_sees_exactly_what_was_meant(
     name: str, text: str, expected: Any, proxy: ProxyServer, upstream: RawUpstream
@@ -71,16 +78,14 @@ async def test_the_upstream_sees_exactly_what_was_meant(
             assert answer is not None
             assert (answer.status, answer.body) == (200, b"" if method == b"HEAD" else echoed(target, body))
             is_open = b"close" not in answer.values("connection")
-        if not meant:
-            is_open = await is_refused(client)
-        if is_open:
-            await ask_after(client, proxy, meant)
+        if expected == "waits":
+            await until(lambda: bool(proxy.context.fronts))
         else:
-            assert await client.rest() == b""
+            await end_as_meant(client, proxy, meant, is_open=is_open)
     await proxy.settled()
     assert await proxy.exchange(proxy.request(b"GET", b"/open/poisoned")) is not None
     assert seen(upstream) == [*meant, (b"GET", b"/poisoned", b"")]
-    assert all(expected == "unfinished" and "ended" in fault for fault in upstream.faults), upstream.faults
+    assert all(isinstance(expected, str) and "ended" in fault for fault in upstream.faults), upstream.faults
     assert upstream.requests[-1].body == b""
 
 
@@ -103,6 +108,16 @@ async def test_an_endpoint_sees_exactly_what_was_meant(
         if not expected:
             assert not await is_refused(client)
             assert await client.rest() == b""
+
+
+async def end_as_meant(client: RawClient, proxy: ProxyServer, meant: list[Any], *, is_open: bool) -> None:
+    """Check the refusal if nothing was meant, then that the connection is closed or good for one more request."""
+    if not meant:
+        is_open = await is_refused(client)
+    if is_open:
+        await ask_after(client, proxy, meant)
+    else:
+        assert await client.rest() == b""
 
 
 async def is_refused(client: RawClient) -> bool:

@@ -1,4 +1,7 @@
-"""Corpora of `tests/data`: one case a line, as JSON, so that control characters have a spelling; bytes as Latin-1."""
+"""Corpora of `tests/data`: one case a line, as JSON, so that control characters have a spelling; bytes as Latin-1.
+
+Where a text is a list, its parts follow each other, and `[part, count]` is a part that many times.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,9 @@ def cases(name: str) -> list[Any]:
     return [json.loads(line) for line in lines(name)]
 
 
-def octets(text: str) -> bytes:
+def octets(text: str | list[str | list[Any]]) -> bytes:
     """Return the bytes a case spells."""
-    return text.encode("latin-1")
+    parts = [text] if isinstance(text, str) else text
+    return b"".join(
+        part.encode("latin-1") if isinstance(part, str) else part[0].encode("latin-1") * part[1] for part in parts
+    )
