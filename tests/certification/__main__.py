@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from . import report
+from .credentials import make_credentials
 from .plans import PLANS
 from .run import Circumstances, Outcome, run_plan
 from .suite import Suite, SuiteError, fetch_certificate, trust_in
@@ -34,6 +35,7 @@ def main() -> int:
             work_directory=work_directory,
             command=options.command,
             redis_url=options.redis_url,
+            credentials=make_credentials(work_directory / "credentials"),
         )
         with Suite(options.suite, trust_in(ca_file)) as suite:
             version = suite.version()

@@ -1,14 +1,15 @@
-"""A browser as the gateway sees one: navigations, redirects, fetches, cookies, Fetch Metadata."""
+"""A browser as the gateway sees one: navigations, redirects, forms that submit themselves, fetches, cookies."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpx2
 
 from .cookies import CookieJar
+from .forms import form_that_submits_itself
 
 if TYPE_CHECKING:
     import ssl
@@ -94,29 +95,42 @@ class Browser:
         visits: list[Visit] = []
         chain: list[str] = []
         target: str | None = url
+        form: bytes | None = None
         while target is not None and len(visits) <= MAX_REDIRECTS:
             chain.append(target)
-            relation = "none" if initiator is None else related(initiator, chain)
-            visit = self._exchange(
-                "GET",
-                target,
-                {
-                    "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-                    "sec-fetch-site": relation,
-                    "sec-fetch-mode": "navigate",
-                    "sec-fetch-dest": "document",
-                    "sec-fetch-user": "?1",
-                    "upgrade-insecure-requests": "1",
-                },
-                same_site=relation != "cross-site",
-                top_level=True,
-            )
+            visit = self._visit(target, chain, initiator=initiator, form=form)
             visits.append(visit)
-            target = visit.location
+            target, form = visit.location, None
             if target is not None and stay_on is not None and origin_of(target) != stay_on:
                 break
+            submitted = form_that_submits_itself(visit.body) if target is None and visit.status == 200 else None
+            if submitted is not None:
+                # A navigation of its own, begun by the page it stands on.
+                initiator, chain = visit.url, []
+                target, form = urljoin(visit.url, submitted.action or visit.url), urlencode(submitted.fields).encode()
         self.page = visits[-1].url
         return visits
+
+    def _visit(self, url: str, chain: list[str], *, initiator: str | None, form: bytes | None) -> Visit:
+        relation = "none" if initiator is None else related(initiator, chain)
+        headers = {
+            "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "sec-fetch-site": relation,
+            "sec-fetch-mode": "navigate",
+            "sec-fetch-dest": "document",
+            "sec-fetch-user": "?1",
+            "upgrade-insecure-requests": "1",
+        }
+        if form is not None and initiator is not None:
+            headers |= {"content-type": "application/x-www-form-urlencoded", "origin": origin_of(initiator)}
+        return self._exchange(
+            "GET" if form is None else "POST",
+            url,
+            headers,
+            same_site=relation != "cross-site",
+            top_level=True,
+            content=form or b"",
+        )
 
     def _exchange(
         self,

@@ -85,6 +85,61 @@ def sign_in_either(stage: Stage) -> str:
     return "accepted the login"
 
 
+def sign_in_by_third_party(stage: Stage) -> str:
+    """Follow the link that another site sends the browser with, and log in by it."""
+    (page,) = stage.test.pages_to_visit()
+    stage.test.say_visited(page)
+    stage.browser.open(origin_of(stage.test.exposed()["issuer"]))
+    if not any(visit.path == "/bff/callback" for visit in stage.browser.follow(page)):
+        raise BehaviourError("the login never came back")
+    subject = _require_session(stage)
+    return f"logged {subject} in when another site asked for it"
+
+
+def refresh_and_go_on(stage: Stage) -> str:
+    """Log in, have the tokens refreshed and the claims read again, and call the API with the new token."""
+    _open_page(stage)
+    _sign_in(stage)
+    _require_session(stage)
+    answer = _refresh(stage)
+    if answer.status != 200 or not answer.json()["authenticated"]:
+        raise BehaviourError(f"the refresh was answered {answer.status}: {answer.body[:200]!r}")
+    _call_api(stage)
+    return "refreshed the tokens and used the new ones"
+
+
+def refresh_refused(stage: Stage) -> str:
+    """Log in and refresh; the gateway must use nothing of an answer whose ID token is not the login's."""
+    _open_page(stage)
+    _sign_in(stage)
+    subject = _require_session(stage)
+    answer = _refresh(stage)
+    session = stage.session()
+    if session["authenticated"] and session["claims"]["sub"] != subject:
+        raise BehaviourError("the session became another user's")
+    if answer.status == 200 and answer.json()["authenticated"]:
+        raise BehaviourError("said of a refused refresh that it had worked")
+    return f"refused the refreshed tokens with {answer.status}"
+
+
+def call_accounts(stage: Stage) -> str:
+    """Log in, and call the suite's API, which ends the test."""
+    _open_page(stage)
+    _sign_in(stage)
+    session = stage.session()
+    if not session["authenticated"]:
+        raise BehaviourError("started no session from an answer that must be accepted")
+    _call_accounts(stage)
+    return "logged in and called the API with a bound token"
+
+
+def call_accounts_without_login(stage: Stage) -> str:
+    """Call the suite's API with the gateway's own token."""
+    _open_page(stage)
+    _call_accounts(stage)
+    return "called the API with a bound token of its own"
+
+
 def read_metadata(stage: Stage) -> str:
     """Let the gateway read the provider's metadata; the test ends with that request."""
     if _ended_on_readiness(stage):
@@ -157,6 +212,16 @@ def _call_api(stage: Stage) -> None:
         raise BehaviourError("the API did not get exactly one call with an access token")
     if calls[0].cookie is not None:
         raise BehaviourError("the API got the browser's cookies")
+
+
+def _refresh(stage: Stage) -> Visit:
+    return stage.browser.fetch("/bff/session/refresh", method="POST")
+
+
+def _call_accounts(stage: Stage) -> None:
+    answer = stage.browser.fetch("/api")
+    if answer.status != 200:
+        raise BehaviourError(f"the API call was answered {answer.status}: {answer.body[:200]!r}")
 
 
 def _require_closed_api(stage: Stage) -> None:

@@ -2,59 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING
-
 from .drives import (
-    Drive,
     read_keys,
     read_metadata,
+    refresh_and_go_on,
+    refresh_refused,
     refuse_metadata,
-    sign_in_and_out,
+    sign_in_by_third_party,
     sign_in_either,
     sign_in_refused,
     sign_in_twice,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Module:
-    """How a module is played and what must come of it.
-
-    `ready` says whether the gateway must be ready before the browser starts, `settings` are `BFF_` variables
-    for this module alone, and `stop_first` ends the gateway before the test does (where the suite takes any
-    further request for an error).
-    """
-
-    drive: Drive = sign_in_and_out
-    result: str = "PASSED"
-    ready: bool = True
-    stop_first: bool = False
-    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Plan:
-    """A plan of the suite; `client` maps further fields of its client to paths of the gateway.
-
-    `wait_seconds` is how long the suite waits for a request that must not come.
-    """
-
-    key: str
-    name: str
-    title: str
-    variant: Mapping[str, str]
-    modules: Mapping[str, Module]
-    client: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    wait_seconds: int = 2
-
+from .fapi_plans import fapi_plans
+from .plan import Module, Plan
 
 STATIC_CLIENT = {"request_type": "plain_http_request", "client_registration": "static_client"}
 WITH_SECRET = {**STATIC_CLIENT, "client_auth_type": "client_secret_basic", "response_mode": "default"}
+CODE_WITH_SECRET = {**WITH_SECRET, "response_type": "code"}
 WITH_USERINFO = {"BFF_USERINFO": "on"}
 
 ACCEPTED = Module()
@@ -87,6 +51,14 @@ PLANS = (
         variant=STATIC_CLIENT,
         modules=BASIC_MODULES,
         settings=WITH_USERINFO,
+    ),
+    Plan(
+        key="form-post-basic",
+        name="oidcc-client-formpost-basic-certification-test-plan",
+        title="Form Post Basic RP",
+        variant=STATIC_CLIENT,
+        modules=BASIC_MODULES,
+        settings={**WITH_USERINFO, "BFF_RESPONSE_MODE": "form_post"},
     ),
     Plan(
         key="config",
@@ -139,4 +111,26 @@ PLANS = (
             )
         },
     ),
+    Plan(
+        key="refresh-token",
+        name="oidcc-client-refreshtoken-test-plan",
+        title="Refresh Token",
+        variant=CODE_WITH_SECRET,
+        modules={
+            "oidcc-client-test-refresh-token": Module(refresh_and_go_on),
+            "oidcc-client-test-refresh-token-invalid-issuer": Module(refresh_refused),
+            "oidcc-client-test-refresh-token-invalid-sub": Module(refresh_refused),
+        },
+        settings=WITH_USERINFO,
+    ),
+    Plan(
+        key="third-party-login",
+        name="oidcc-client-test-3rd-party-init-login-test-plan",
+        title="3rd Party-Init RP",
+        variant=CODE_WITH_SECRET,
+        modules={"oidcc-client-test-3rd-party-init-login": Module(sign_in_by_third_party)},
+        client={"initiate_login_uri": "/bff/login"},
+        settings=WITH_USERINFO,
+    ),
+    *fapi_plans(),
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from .browser import Browser
+from .credentials import Credentials
 from .drives import BehaviourError, Stage
 from .gateway import Gateway, GatewayError
 from .suite import ENDED, Finding, PlannedModule, RunningTest, Suite, SuiteError, trust_in
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .plans import Module, Plan
+    from .plan import Module, Plan
 
 CLIENT_ID = "bff-certification"
 CLIENT_SECRET = "a secret+with/all%that:RFC 6749=makes a client encode"
@@ -37,6 +38,7 @@ class Circumstances:
     work_directory: Path
     command: str | None
     redis_url: str | None
+    credentials: Credentials
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,15 +88,18 @@ def configuration(plan: Plan, circumstances: Circumstances) -> dict[str, object]
         "backchannel_logout_uri": "/bff/backchannel-logout",
         **plan.client,
     }
-    return {
-        "alias": f"bff-{plan.key}",
-        "waitTimeoutSeconds": plan.wait_seconds,
-        "client": {
-            "client_id": CLIENT_ID,
-            "client_secret": CLIENT_SECRET,
-            **{field: circumstances.public_url + path for field, path in paths.items()},
-        },
+    client: dict[str, object] = {
+        "client_id": CLIENT_ID,
+        **{field: circumstances.public_url + path for field, path in paths.items()},
     }
+    if plan.scope is not None:
+        client["scope"] = plan.scope
+    document: dict[str, object] = {"alias": f"bff-{plan.key}", "waitTimeoutSeconds": plan.wait_seconds}
+    if plan.is_financial:
+        credentials = circumstances.credentials
+        client |= {"jwks": credentials.client_jwks, "certificate": credentials.certificate}
+        return document | {"client": client, "server": {"jwks": credentials.server_jwks}}
+    return document | {"client": client | {"client_secret": CLIENT_SECRET}}
 
 
 def run_module(
@@ -133,8 +138,11 @@ def run_module(
 
 def _play(test: RunningTest, plan: Plan, module: Module, circumstances: Circumstances, gateway_log: Path) -> str:
     with Upstream() as upstream:
+        exposed = test.exposed()
+        api = exposed["accounts_endpoint"] if plan.is_financial else upstream.url
         settings = {
-            **base_settings(circumstances, test.exposed()["issuer"], upstream.url),
+            **base_settings(circumstances, exposed["issuer"], api),
+            **_client_settings(plan, circumstances.credentials),
             **plan.settings,
             **module.settings,
         }
@@ -151,6 +159,19 @@ def _play(test: RunningTest, plan: Plan, module: Module, circumstances: Circumst
         return behaviour
 
 
+def _client_settings(plan: Plan, credentials: Credentials) -> dict[str, str]:
+    """What the client proves itself with."""
+    if not plan.is_financial:
+        return {"BFF_CLIENT_SECRET": CLIENT_SECRET}
+    settings = {}
+    if {"private_key_jwt", "signed_non_repudiation"} & set(plan.variant.values()):
+        settings["BFF_CLIENT_KEY_FILE"] = str(credentials.key_file)
+    if "mtls" in plan.variant.values():
+        settings["BFF_CLIENT_CERT"] = str(credentials.certificate_file)
+        settings["BFF_CLIENT_CERT_KEY_FILE"] = str(credentials.certificate_key_file)
+    return settings
+
+
 def base_settings(circumstances: Circumstances, issuer: str, upstream: str) -> dict[str, str]:
     """The gateway's environment, as an operator would write it for this provider."""
     page = circumstances.work_directory / "page"
@@ -162,7 +183,6 @@ def base_settings(circumstances: Circumstances, issuer: str, upstream: str) -> d
         "BFF_PORT": str(circumstances.port),
         "BFF_ISSUER": issuer,
         "BFF_CLIENT_ID": CLIENT_ID,
-        "BFF_CLIENT_SECRET": CLIENT_SECRET,
         "BFF_CA_FILE": str(circumstances.ca_file),
         "BFF_SECRET_KEYS": secrets.token_urlsafe(48),
         "BFF_UPSTREAM_URL": upstream,
