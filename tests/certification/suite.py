@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 POLL_INTERVAL = 0.1
-STARTS = 10
+STARTS = 60
 OVERTAKEN = "Illegal test state change: CREATED -> RUNNING"
 """What the suite says of itself when a module's own thread was faster than its set-up; another start may do."""
 SETTLING_SECONDS = 0.3
