@@ -13,7 +13,6 @@ from bff.http.framing import content_length, is_chunked
 # its cookies, move its traffic to another host, have its addresses reported, or command the server in front of us.
 _WITHHELD: Final = frozenset(
     {
-        b"connection",
         b"keep-alive",
         b"proxy-connection",
         b"proxy-authenticate",
@@ -42,8 +41,11 @@ _SHARED_CACHE: Final = frozenset({b"surrogate-control", b"edge-control", b"x-acc
 _BODYLESS: Final = frozenset({204, 304})
 _MOST_NAMES = 2048
 _LONGEST_NAME = 64
+# What nearly every answer says of its connection, which names no field.
+_NAMES_NO_FIELD: Final = frozenset({b"keep-alive", b"Keep-Alive", b"close"})
+_KEPT_BY_NOBODY: Final = b"Cache-Control: no-store\r\nVary: Cookie\r\n"
 
-_PASS, _WITHHOLD, _TAKE, _PASS_IF_PUBLIC = 0, 1, 2, 3
+_PASS, _WITHHOLD, _TAKE, _PASS_IF_PUBLIC, _CONNECTION = range(5)
 _kinds: dict[bytes, tuple[int, bytes]] = {}
 
 
@@ -60,7 +62,9 @@ STATUS_LINES: Final = {status: _status_line(status) for status in range(200, 600
 
 def _kind_of(name: bytes) -> tuple[int, bytes]:
     lower = name.lower()
-    if lower in _WITHHELD:
+    if lower == b"connection":
+        kind = (_CONNECTION, lower)
+    elif lower in _WITHHELD:
         kind = (_WITHHOLD, lower)
     elif lower in _TAKEN:
         kind = (_TAKE, lower)
@@ -107,8 +111,11 @@ class AnswerHead:
             if kind == _PASS or (kind == _PASS_IF_PUBLIC and not is_personal):
                 lines.append(b"%b: %b\r\n" % (name, value))
             elif kind == _TAKE:
-                taken.setdefault(lower, []).append(value)
-            elif lower == b"connection":
+                if lower in taken:
+                    taken[lower].append(value)
+                else:
+                    taken[lower] = [value]
+            elif kind == _CONNECTION and value not in _NAMES_NO_FIELD:
                 connection.append(value)
         if connection:
             lines = _without_named(lines, connection)
@@ -122,11 +129,15 @@ class AnswerHead:
         if dates is not None:
             lines.append(b"Date: %b\r\n" % dates[0])
         self.has_body = not (to_head_request or status in _BODYLESS)
-        for value in taken.get(b"set-cookie", ()):
-            name, separator, _ = value.partition(b"=")
-            if separator and name.strip(b" \t") in cookie_names:
-                lines.append(b"Set-Cookie: %b\r\n" % value)
-        lines.extend(_cache_lines(taken.get(b"cache-control"), taken.get(b"vary"), is_personal=is_personal))
+        if b"set-cookie" in taken:
+            for value in taken[b"set-cookie"]:
+                name, separator, _ = value.partition(b"=")
+                if separator and name.strip(b" \t") in cookie_names:
+                    lines.append(b"Set-Cookie: %b\r\n" % value)
+        if b"cache-control" in taken or b"vary" in taken:
+            lines.extend(_cache_lines(taken.get(b"cache-control"), taken.get(b"vary"), is_personal=is_personal))
+        elif is_personal:
+            lines.append(_KEPT_BY_NOBODY)
         self.lines = lines
 
     @property

@@ -24,4 +24,11 @@ def cookie_pairs(cookie_headers: Iterable[bytes]) -> Iterator[tuple[bytes, bytes
 
 def cookie_values(cookie_headers: Iterable[bytes], name: bytes) -> list[bytes]:
     """Return every value given for the cookie of exactly that name, in order."""
-    return [value for pair_name, value in cookie_pairs(cookie_headers) if pair_name == name]
+    values = []
+    for field_value in cookie_headers:
+        for pair in field_value.split(b";"):
+            if name in pair:
+                pair_name, separator, value = pair.partition(b"=")
+                if separator and pair_name.strip(b" \t") == name:
+                    values.append(value.strip(b" \t"))
+    return values

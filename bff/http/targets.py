@@ -12,8 +12,9 @@ from urllib.parse import unquote_to_bytes
 
 from bff.errors import BadRequest
 
-# Paths made of these alone mean the same to everybody: no escapes, no parameters, no segment that begins with a dot.
-_PLAIN_PATH = re.compile(rb"/(?:[A-Za-z0-9_~!$&'()*+,=:@-]|/(?![/.])|(?<!/)\.)*")
+# Paths of such segments mean the same to everybody: no escapes, no parameters, none empty or beginning with a dot.
+_SEGMENT = rb"[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9_~!$&'()*+,=:@.-]*+"
+_PLAIN_PATH = re.compile(rb"/(?:%b(?:/%b)*+/?)?" % (_SEGMENT, _SEGMENT))
 _QUERY = re.compile(rb"[!-\"$-~]*")  # visible ASCII but `#`
 _PATH = re.compile(rb"/[!\"$-;=?-\[\]^-~]*")  # the same without `#`, `<`, `>` and the backslash
 _PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -32,7 +33,7 @@ def split_target(target: bytes) -> tuple[bytes, bytes | None]:
     Raises `BadRequest` for every other form, and for bytes no browser sends unescaped.
     """
     path, separator, query = target.partition(b"?")
-    if _PATH.fullmatch(path) is None or _QUERY.fullmatch(query) is None:
+    if _PATH.fullmatch(path) is None or (query and _QUERY.fullmatch(query) is None):
         raise BadRequest("target.form")
     return path, query if separator else None
 
@@ -77,8 +78,8 @@ def upstream_target(path: bytes, query: bytes | None, *, prefix: bytes, upstream
     `//`, which some servers take for an authority.
     """
     target = upstream_path + path[len(prefix) :]
-    if not target.startswith(b"/"):
+    if target[:1] != b"/":
         target = b"/" + target
-    if target.startswith(b"//"):
+    if target[:2] == b"//":
         raise BadRequest("target.double_slash")
     return target if query is None else target + b"?" + query

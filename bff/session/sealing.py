@@ -24,7 +24,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import hmac
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -32,6 +31,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from bff.session.record import SessionRecord, decode_record, encode_record
@@ -77,13 +77,13 @@ def hash_parts(*parts: str) -> bytes:
 class _SealingKey:
     """What is derived from one secret key: its id, and one pre-computed HMAC state per purpose."""
 
-    __slots__ = ("key_id", "prefix", "session", "transaction")
+    __slots__ = ("associated_data", "prefix", "session", "transaction")
 
-    def __init__(self, secret_key: bytes) -> None:
-        self.key_id = _derive(secret_key, b"bff key id", KEY_ID_LENGTH)
-        self.prefix = FORMAT + self.key_id
-        self.session = hmac.new(_derive(secret_key, b"bff session record", 32), digestmod="sha256")
-        self.transaction = hmac.new(_derive(secret_key, b"bff login transaction", 32), digestmod="sha256")
+    def __init__(self, secret_key: bytes, context: bytes) -> None:
+        self.prefix = FORMAT + _derive(secret_key, b"bff key id", KEY_ID_LENGTH)
+        self.associated_data = self.prefix + context
+        self.session = HMAC(_derive(secret_key, b"bff session record", 32), SHA256())
+        self.transaction = HMAC(_derive(secret_key, b"bff login transaction", 32), SHA256())
 
 
 class Sealer:
@@ -104,11 +104,10 @@ class Sealer:
             raise ValueError("secret keys: at least one, each of at least 32 bytes")
         if len(context) != CONTEXT_LENGTH:
             raise ValueError("context: 32 bytes, from sealing_context()")
-        self._context = context
         self._random_bytes = random_bytes
-        # Reversed, so that of two equal keys the newer place in the list wins.
-        self._keys = {key.key_id: key for key in map(_SealingKey, reversed(secret_keys))}
-        self._newest = self._keys[_SealingKey(secret_keys[0]).key_id]
+        keys = [_SealingKey(secret_key, context) for secret_key in secret_keys]
+        self._newest = keys[0]
+        self._keys = {key.prefix: key for key in keys}
         self._store_key_state = hashlib.sha256(b"bff store key\x00" + context)
 
     def store_key(self, handle: bytes) -> str:
@@ -125,7 +124,7 @@ class Sealer:
     def open(self, sealed: bytes, handle: bytes, key: str) -> SessionRecord:
         """Return the record; raises `SealBroken` for whatever was not sealed for this handle, key and context."""
         sealing_key = self._key_of(sealed)
-        data = self._decrypt(sealed, _subkey(sealing_key.session, handle), key.encode())
+        data = _decrypt(sealed, _subkey(sealing_key.session, handle), sealing_key.associated_data + key.encode())
         try:
             return decode_record(data)
         except msgspec.MsgspecError:
@@ -149,35 +148,36 @@ class Sealer:
             sealed = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raise SealBroken("format") from None
-        return self._decrypt(sealed, _subkey(self._key_of(sealed).transaction, label), label)
+        sealing_key = self._key_of(sealed)
+        return _decrypt(sealed, _subkey(sealing_key.transaction, label), sealing_key.associated_data + label)
 
     def _key_of(self, sealed: bytes) -> _SealingKey:
-        if len(sealed) < _MINIMUM_LENGTH or not sealed.startswith(FORMAT):
+        if len(sealed) < _MINIMUM_LENGTH:
             raise SealBroken("format")
-        key = self._keys.get(sealed[1:_NONCE_START])
+        key = self._keys.get(sealed[:_NONCE_START])
         if key is None:
-            raise SealBroken("key_unknown")
+            raise SealBroken("key_unknown" if sealed.startswith(FORMAT) else "format")
         return key
 
     def _encrypt(self, key: _SealingKey, subkey: bytes, data: bytes, label: bytes) -> bytes:
         nonce = self._random_bytes(NONCE_LENGTH)
-        ciphertext = AESGCM(subkey).encrypt(nonce, data, key.prefix + self._context + label)
+        ciphertext = AESGCM(subkey).encrypt(nonce, data, key.associated_data + label)
         return key.prefix + nonce + ciphertext
 
-    def _decrypt(self, sealed: bytes, subkey: bytes, label: bytes) -> bytes:
-        associated_data = sealed[:_NONCE_START] + self._context + label
-        nonce = sealed[_NONCE_START:_CIPHERTEXT_START]
-        try:
-            return AESGCM(subkey).decrypt(nonce, sealed[_CIPHERTEXT_START:], associated_data)
-        except InvalidTag:
-            raise SealBroken("tag") from None
+
+def _decrypt(sealed: bytes, subkey: bytes, associated_data: bytes) -> bytes:
+    nonce = sealed[_NONCE_START:_CIPHERTEXT_START]
+    try:
+        return AESGCM(subkey).decrypt(nonce, sealed[_CIPHERTEXT_START:], associated_data)
+    except InvalidTag:
+        raise SealBroken("tag") from None
 
 
 def _derive(secret_key: bytes, purpose: bytes, length: int) -> bytes:
     return HKDF(SHA256(), length, salt=None, info=purpose).derive(secret_key)
 
 
-def _subkey(state: hmac.HMAC, label: bytes) -> bytes:
+def _subkey(state: HMAC, label: bytes) -> bytes:
     keyed = state.copy()
     keyed.update(label)
-    return keyed.digest()
+    return keyed.finalize()
