@@ -128,17 +128,24 @@ class Admission:
             return
         self._handle = handle
         self._key = context.sessions.store_key(handle)
-        future = context.sessions.store.read(self._key)
-        self._pending = future
-        future.add_done_callback(self._session_read)
+        context.sessions.store.read_for(self._key, self)
 
-    def _session_read(self, future: asyncio.Future[StoredSession | Tombstone | None]) -> None:
-        if self._has_left(future):
-            return
+    # What the store says (`bff.session.store.Waiter`).
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._applicant is None
+
+    def set_exception(self, error: StoreUnavailable) -> None:
+        """Refuse: without the store nobody can be told apart."""
+        self._refuse_session(error)
+
+    def set_result(self, found: StoredSession | Tombstone | None) -> None:
+        """Go on with what the store has."""
         context = self._context
         try:
             now = context.clock()
-            session = context.sessions.opened(self._handle, self._key, future.result(), now)
+            session = context.sessions.opened(self._handle, self._key, found, now)
             token = context.tokens.held(session, now)
             if token is not None:
                 self._admit_session(session, token)

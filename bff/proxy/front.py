@@ -142,7 +142,7 @@ class Front(BrowserSocket):
             read_size=self._section_size if self._begins_with_read else None,
         )
         if self._is_busy or self._waiting:
-            self._waiting.add(incoming)
+            self._waiting.append(incoming)
         else:
             self._dispatch(incoming)
 
@@ -256,7 +256,7 @@ class Front(BrowserSocket):
     def _serve_waiting(self) -> None:
         if not self._waiting or self.transport.is_closing() or self._is_lingering:
             return
-        incoming = self._waiting.next()
+        incoming = self._waiting.popleft()
         self._dispatch(incoming)
         for body in incoming.body:
             self._take_body(body)

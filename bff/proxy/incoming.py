@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from bff.errors import BadRequest, HeadersTooLarge
 from bff.http.hosts import names_us, parse_host
 from bff.http.targets import split_target
@@ -14,44 +16,22 @@ _FRAMING = (b"content-length", b"transfer-encoding")
 _ANY_HOST = frozenset({b"/healthz", b"/readyz", b"/bff/backchannel-logout"})
 
 
-class Incoming:
+class Incoming(msgspec.Struct, eq=False, kw_only=True):
     """One request; `body` holds what came of it while the request before it was still being answered.
 
-    `read_size` is how much was read from the socket until the head was complete, where the head began with a read.
+    `keep_alive` is the parser's view; `read_size` is how much was read from the socket until the head was complete,
+    where the head began with a read.
     """
 
-    __slots__ = (
-        "body",
-        "fields",
-        "is_complete",
-        "is_upgrade",
-        "keep_alive",
-        "method",
-        "read_size",
-        "target",
-        "version",
-    )
-
-    def __init__(
-        self,
-        method: bytes,
-        target: bytes,
-        fields: list[tuple[bytes, bytes]],
-        *,
-        version: str,
-        is_upgrade: bool,
-        keep_alive: bool,
-        read_size: int | None,
-    ) -> None:
-        self.method = method
-        self.target = target
-        self.fields = fields
-        self.version = version
-        self.is_upgrade = is_upgrade
-        self.keep_alive = keep_alive and version == "1.1" and not is_upgrade
-        self.read_size = read_size
-        self.body: list[bytes] = []
-        self.is_complete = False
+    method: bytes
+    target: bytes
+    fields: list[tuple[bytes, bytes]]
+    version: str
+    is_upgrade: bool
+    keep_alive: bool
+    read_size: int | None
+    body: list[bytes] = []
+    is_complete: bool = False
 
 
 def judge(incoming: Incoming) -> tuple[bytes, bytes | None]:

@@ -11,31 +11,20 @@ if TYPE_CHECKING:
 HOLD_LIMIT = 64 * 1024
 
 
-class Pipeline:
+class Pipeline(deque["Incoming"]):
     """The requests that one read of the socket brought too early, and the bytes that came after it, not yet parsed."""
 
-    __slots__ = ("_requests", "_unread", "_unread_size")
+    __slots__ = ("_unread", "_unread_size")
 
     def __init__(self) -> None:
-        self._requests: deque[Incoming] = deque()
+        super().__init__()
         self._unread: list[bytes] = []
         self._unread_size = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._requests)
 
     @property
     def last(self) -> Incoming:
         """The request to which what the parser says next belongs."""
-        return self._requests[-1]
-
-    def add(self, incoming: Incoming) -> None:
-        """Let a request wait for its turn."""
-        self._requests.append(incoming)
-
-    def next(self) -> Incoming:
-        """Take the request whose turn it is."""
-        return self._requests.popleft()
+        return self[-1]
 
     def hold(self, data: bytes) -> bool:
         """Keep bytes for later; return whether more may be read."""
@@ -52,5 +41,5 @@ class Pipeline:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._requests.clear()
+        super().clear()
         self.unread()

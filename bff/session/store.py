@@ -24,6 +24,8 @@ from typing import Final, Literal, Protocol, get_args
 
 import msgspec
 
+from bff.errors import StoreUnavailable
+
 EndReason = Literal["logout", "backchannel_logout", "grant_refused", "replaced", "subject_changed"]
 """Why a session was ended before its limits: here, at the provider, by `invalid_grant`, by a new login, by tokens of
 another user where its own were due."""
@@ -61,6 +63,25 @@ class EndListener(Protocol):
         ...
 
 
+class Waiter(Protocol):
+    """Who waits for a read: a future, or whoever goes on at once with what was found.
+
+    One of the two `set_…` is called once, unless `done` says that nobody waits any more. What they raise is lost.
+    """
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+        ...
+
+    def set_result(self, found: StoredSession | Tombstone | None, /) -> None:
+        """Take what was found."""
+        ...
+
+    def set_exception(self, error: StoreUnavailable, /) -> None:
+        """Take note that the store cannot be asked."""
+        ...
+
+
 class SessionStore(Protocol):
     """Sealed records, their indexes, and the small claims and leases the gateway's instances share.
 
@@ -69,10 +90,11 @@ class SessionStore(Protocol):
     """
 
     def read(self, key: str) -> asyncio.Future[StoredSession | Tombstone | None]:
-        """Return a future of the record; reads that arrive together share one round trip.
+        """Return a future of the record; reads that arrive together share one round trip."""
+        ...
 
-        It is a future, not a coroutine, so that the proxy can wait for it by callback without a task per call.
-        """
+    def read_for(self, key: str, waiter: Waiter) -> None:
+        """Let the waiter have the record: the same without a future, for every proxied call waits for one."""
         ...
 
     async def create(

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from bff.errors import StoreUnavailable
-from bff.session.store import EndListener, StoredSession, Tombstone
+from bff.session.store import EndListener, StoredSession, Tombstone, Waiter
 from bff.stores.expiring import ExpiringMap
 
 
@@ -25,11 +25,15 @@ class MemoryStore:
     def read(self, key: str) -> asyncio.Future[StoredSession | Tombstone | None]:
         """Return a future that is done already."""
         future: asyncio.Future[StoredSession | Tombstone | None] = asyncio.get_running_loop().create_future()
-        if self._is_closed:
-            future.set_exception(StoreUnavailable("store.closed"))
-        else:
-            future.set_result(self._sessions.get(key))
+        self.read_for(key, future)
         return future
+
+    def read_for(self, key: str, waiter: Waiter) -> None:
+        """Let the waiter have the record at once."""
+        if self._is_closed:
+            waiter.set_exception(StoreUnavailable("store.closed"))
+        else:
+            waiter.set_result(self._sessions.get(key))
 
     async def create(
         self,

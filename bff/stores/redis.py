@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from redis import exceptions
 
 from bff.errors import StoreUnavailable
-from bff.session.store import EndListener, StoredSession, Tombstone
+from bff.session.store import EndListener, StoredSession, Tombstone, Waiter
 from bff.stores.circuit import Circuit
 from bff.stores.redis_address import Topology, parse_redis_address
 from bff.stores.redis_cluster import RedisClusterServers
@@ -31,7 +31,6 @@ from bff.stores.redis_faults import (
     is_silence,
     reason_of,
 )
-from bff.stores.redis_line import Found
 from bff.stores.redis_scripts import (
     END,
     ENDED,
@@ -68,7 +67,7 @@ class Servers(Protocol):
         """Return the reply to a command; raises what redis-py raises."""
         ...
 
-    def read(self, key: str, waiter: asyncio.Future[Found]) -> None:
+    def read(self, key: str, waiter: Waiter) -> None:
         """Let the waiter have what is stored under the key."""
         ...
 
@@ -105,12 +104,16 @@ class RedisStore:
 
     def read(self, key: str) -> asyncio.Future[StoredSession | Tombstone | None]:
         """Return a future of the record; it joins the next flight."""
-        waiter: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[StoredSession | Tombstone | None] = asyncio.get_running_loop().create_future()
+        self.read_for(key, future)
+        return future
+
+    def read_for(self, key: str, waiter: Waiter) -> None:
+        """Let the waiter have the record; it joins the next flight."""
         if self._is_closed:
             waiter.set_exception(StoreUnavailable(CLOSED))
         else:
             self._servers.read(key, waiter)
-        return waiter
 
     async def create(
         self,

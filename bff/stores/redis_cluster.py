@@ -16,6 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from bff.errors import StoreUnavailable
+from bff.session.store import Waiter
 from bff.stores.circuit import Circuit
 from bff.stores.redis_address import RedisAddress
 from bff.stores.redis_connections import (
@@ -27,7 +28,7 @@ from bff.stores.redis_connections import (
     open_connection,
 )
 from bff.stores.redis_faults import CIRCUIT_OPEN, CLOSED, FOREIGN_ERRORS, REFUSED, reason_of
-from bff.stores.redis_line import Found, Line, Waiters, fail
+from bff.stores.redis_line import Line, Waiters, deliver, fail
 from bff.stores.redis_reads import ReadQueue
 from bff.stores.redis_scripts import decode_stored
 from bff.stores.redis_server import CIRCUIT_PAUSE
@@ -45,7 +46,7 @@ class RedisClusterServers:
         tls_connection_class = options.pop("connection_class", None)
         self._circuits: dict[str, Circuit] = {}
         self._queues: dict[str, ReadQueue] = {}
-        self._parked: list[tuple[str, asyncio.Future[Found]]] = []
+        self._parked: list[tuple[str, Waiter]] = []
         self._learning: asyncio.Task[None] | None = None
         self._asking: dict[asyncio.Task[None], Waiters] = {}
         self._connections_for_asking = asyncio.Semaphore(MAXIMUM_CONNECTIONS)
@@ -83,7 +84,7 @@ class RedisClusterServers:
             await self._client.nodes_manager.initialize()
             raise exceptions.SlotNotCoveredError from None
 
-    def read(self, key: str, waiter: asyncio.Future[Found]) -> None:
+    def read(self, key: str, waiter: Waiter) -> None:
         """Let the waiter have what is stored under the key."""
         node = self._owner(key)
         name = _UNKNOWN if node is None else node.name
@@ -175,10 +176,7 @@ class RedisClusterServers:
         try:
             async with asyncio.timeout(OPERATION_TIMEOUT), self._connections_for_asking:
                 value: bytes | None = await self.execute("GET", self._prefix + key)
-            found = None if value is None else decode_stored(value, 0, len(value))
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(found)
+            deliver(waiters, None if value is None else decode_stored(value, 0, len(value)))
         except FOREIGN_ERRORS as error:
             fail(waiters, reason_of(error))
         finally:
@@ -204,7 +202,7 @@ class RedisClusterServers:
         """Close all connections, and tell all who wait."""
         self._fail_parked(CLOSED)
         tasks = list(self._asking)
-        for waiters in self._asking.values():
+        for waiters in list(self._asking.values()):
             fail(waiters, CLOSED)
         if self._learning is not None:
             tasks.append(self._learning)

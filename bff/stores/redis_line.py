@@ -11,18 +11,20 @@ values are taken from the bytes as they arrive.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from bff.errors import StoreUnavailable
-from bff.session.store import StoredSession, Tombstone
+from bff.session.store import StoredSession, Tombstone, Waiter
 from bff.stores.redis_faults import PROTOCOL, UNREACHABLE, reason_of_code
 from bff.stores.redis_scripts import decode_stored
 
 Found = StoredSession | Tombstone | None
-Waiters = list["asyncio.Future[Found]"]
+Waiters = list[Waiter]
 
 _BULK, _ARRAY, _ERROR = b"$*-"
+_logger = logging.getLogger("bff.stores")
 _REDIRECTIONS: Final = frozenset({"MOVED", "ASK", "TRYAGAIN"})
 
 
@@ -49,11 +51,24 @@ def is_awaited(waiters: Waiters) -> bool:
     return any(not waiter.done() for waiter in waiters)
 
 
+def deliver(waiters: Waiters, found: Found) -> None:
+    """Give everyone who still waits what was found; what one makes of it is no other's concern."""
+    for waiter in waiters:
+        try:
+            if not waiter.done():
+                waiter.set_result(found)
+        except Exception:
+            _logger.exception("store.internal_error")
+
+
 def fail(waiters: Waiters, reason: str) -> None:
     """Tell everyone who still waits that the store is unavailable; each gets an exception of its own."""
     for waiter in waiters:
-        if not waiter.done():
-            waiter.set_exception(StoreUnavailable(reason))
+        try:
+            if not waiter.done():
+                waiter.set_exception(StoreUnavailable(reason))
+        except Exception:
+            _logger.exception("store.internal_error")
 
 
 class Line(asyncio.Protocol):
@@ -108,27 +123,33 @@ class Line(asyncio.Protocol):
         self._on_lost(self, UNREACHABLE)
 
     def data_received(self, data: bytes) -> None:
-        """Hand out every value that is complete."""
+        """Hand out every value that is complete.
+
+        Those who wait go on at once, and whatever they do finds the line as it will be: free, or lost.
+        """
         flight = self.flight
         if flight is None:
             self._break(PROTOCOL)
             return
         buffer = self._rest + data if self._rest else data
+        answers: list[tuple[Waiters, Found]] = []
         try:
-            position = self._hand_out(flight, buffer)
+            position = self._read(flight, buffer, answers)
         except ValueError:
             self._break(PROTOCOL)
-            return
-        self._rest = buffer[position:] if position < len(buffer) else b""
-        if flight.answered == len(flight.keys):
-            if self._rest:
-                self._break(PROTOCOL)
-                return
-            self.flight = None
-            self._on_free()
+        else:
+            self._rest = buffer[position:] if position < len(buffer) else b""
+            if flight.answered == len(flight.keys):
+                if self._rest:
+                    self._break(PROTOCOL)
+                else:
+                    self.flight = None
+                    self._on_free()
+        for waiters, found in answers:
+            deliver(waiters, found)
 
-    def _hand_out(self, flight: Flight, buffer: bytes) -> int:
-        """Answer what is complete, return where the rest begins; raises `ValueError` for what is not expected here."""
+    def _read(self, flight: Flight, buffer: bytes, answers: list[tuple[Waiters, Found]]) -> int:
+        """Take what is complete, return where the rest begins; raises `ValueError` for what is not expected here."""
         position, end, total = 0, len(buffer), len(flight.keys)
         while flight.answered < total:
             line_end = buffer.find(b"\r\n", position)
@@ -144,9 +165,7 @@ class Line(asyncio.Protocol):
                     if after > end:
                         break
                     found = decode_stored(buffer, line_end + 2, after - 2)
-                for waiter in flight.waiters[flight.answered]:
-                    if not waiter.done():
-                        waiter.set_result(found)
+                answers.append((flight.waiters[flight.answered], found))
                 flight.answered += 1
             elif kind == _ERROR:
                 self._refused(flight, buffer[position + 1 : line_end])

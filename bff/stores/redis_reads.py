@@ -17,9 +17,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
+from bff.session.store import Waiter
 from bff.stores.circuit import Circuit
 from bff.stores.redis_faults import CLOSED, FOREIGN_ERRORS, REFUSED, TIMEOUT, reason_of
-from bff.stores.redis_line import Flight, Found, Line, Waiters, fail, is_awaited
+from bff.stores.redis_line import Flight, Line, Waiters, fail, is_awaited
 
 LARGEST_FLIGHT: Final = 128
 """Keys in one flight at most: the first answer must not wait for half a megabyte behind it."""
@@ -74,7 +75,7 @@ class ReadQueue:
         self._is_flush_due = False
         self._watch: asyncio.TimerHandle | None = None
 
-    def add(self, key: str, waiter: asyncio.Future[Found]) -> None:
+    def add(self, key: str, waiter: Waiter) -> None:
         """Join the next flight."""
         waiters = self._waiting.get(key)
         if waiters is None:

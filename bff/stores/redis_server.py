@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +10,7 @@ from redis import exceptions
 from redis.asyncio import Sentinel, SSLConnection
 
 from bff.errors import StoreUnavailable
+from bff.session.store import Waiter
 from bff.stores.circuit import Circuit
 from bff.stores.redis_address import RedisAddress, Topology
 from bff.stores.redis_connections import (
@@ -22,7 +22,7 @@ from bff.stores.redis_connections import (
     open_connection,
 )
 from bff.stores.redis_faults import CIRCUIT_OPEN
-from bff.stores.redis_line import Found, Line, Waiters
+from bff.stores.redis_line import Line, Waiters
 from bff.stores.redis_reads import ReadQueue
 
 CIRCUIT_PAUSE: Final = 0.5
@@ -73,7 +73,7 @@ class RedisServer:
         host, port = await self._sentinel.discover_master(self._service)
         return await open_connection(self._options | {"host": host, "port": port}, must_be_master=True)
 
-    def read(self, key: str, waiter: asyncio.Future[Found]) -> None:
+    def read(self, key: str, waiter: Waiter) -> None:
         """Let the waiter have what is stored under the key."""
         if not self._circuit.allows():
             waiter.set_exception(StoreUnavailable(CIRCUIT_OPEN))

@@ -11,7 +11,7 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.server import ServerState
 
-from bff.errors import GatewayError
+from bff.errors import GatewayError, StoreUnavailable
 from bff.proxy.back import Back
 from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.context import ProxiedRoute, ProxyContext
@@ -19,7 +19,7 @@ from bff.proxy.front import Front
 from bff.proxy.pool import Origin, Pool
 from bff.session.cookies import decode_handle, encode_handle
 from bff.session.record import AccessToken
-from bff.session.store import SessionStore, StoredSession, Tombstone
+from bff.session.store import SessionStore, StoredSession, Tombstone, Waiter
 from bff.sessions import Session
 from bff.settings import parse_public_url
 from tests.support.fake_transports import FakeTransport, turns
@@ -35,25 +35,23 @@ class FakeStore:
     """Answers a read when, and as, the test says."""
 
     def __init__(self) -> None:
-        self.reads: list[tuple[str, asyncio.Future[StoredSession | Tombstone | None]]] = []
+        self.reads: list[tuple[str, Waiter]] = []
         self.answers_at_once = True
         self.found: StoredSession | Tombstone | None = StoredSession(1, 0.0, b"sealed")
-        self.failure: Exception | None = None
+        self.failure: StoreUnavailable | None = None
 
-    def read(self, key: str) -> asyncio.Future[StoredSession | Tombstone | None]:
-        future: asyncio.Future[StoredSession | Tombstone | None] = asyncio.get_running_loop().create_future()
-        self.reads.append((key, future))
+    def read_for(self, key: str, waiter: Waiter) -> None:
+        self.reads.append((key, waiter))
         if self.answers_at_once:
             self.answer()
-        return future
 
     def answer(self) -> None:
         """Answer every read that waits."""
-        for _, future in self.reads:
-            if not future.done() and self.failure is not None:
-                future.set_exception(self.failure)
-            elif not future.done():
-                future.set_result(self.found)
+        for _, waiter in self.reads:
+            if not waiter.done() and self.failure is not None:
+                waiter.set_exception(self.failure)
+            elif not waiter.done():
+                waiter.set_result(self.found)
 
 
 class FakeSessions:
