@@ -132,13 +132,14 @@ class Front(BrowserSocket):
             self._is_deaf = True
         if self._is_deaf:
             return
+        version, is_upgrade = parser.get_http_version(), parser.should_upgrade()
         incoming = Incoming(
-            parser.get_method(),
-            self.url,
-            self.headers,
-            version=parser.get_http_version(),
-            is_upgrade=parser.should_upgrade(),
-            keep_alive=parser.should_keep_alive(),
+            method=parser.get_method(),
+            target=self.url,
+            fields=self.headers,
+            version=version,
+            is_upgrade=is_upgrade,
+            keep_alive=version == "1.1" and not is_upgrade and parser.should_keep_alive(),
             read_size=self._section_size if self._begins_with_read else None,
         )
         if self._is_busy or self._waiting:

@@ -19,8 +19,7 @@ _ANY_HOST = frozenset({b"/healthz", b"/readyz", b"/bff/backchannel-logout"})
 class Incoming(msgspec.Struct, eq=False, kw_only=True):
     """One request; `body` holds what came of it while the request before it was still being answered.
 
-    `keep_alive` is the parser's view; `read_size` is how much was read from the socket until the head was complete,
-    where the head began with a read.
+    `read_size` is how much was read from the socket until the head was complete, where the head began with a read.
     """
 
     method: bytes

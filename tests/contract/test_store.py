@@ -378,6 +378,25 @@ async def test_whoever_leaves_while_waiting_takes_nothing_with_him(store: Sessio
                 assert found.sealed == key.encode() * 64
 
 
+async def test_who_goes_on_at_once_is_given_the_same(store: SessionStore) -> None:
+    await create(store)
+    await create(store, OTHER_KEY)
+    await store.end(OTHER_KEY, reason="logout", lifetime=LONG)
+    futures: list[asyncio.Future[StoredSession | Tombstone | None]] = [
+        asyncio.get_running_loop().create_future() for _ in range(4)
+    ]
+    for key, future in zip((KEY, OTHER_KEY, KEY, "0" * 64), futures, strict=True):
+        store.read_for(key, future)
+    futures[2].cancel()
+    first, second, _, last = await asyncio.gather(*futures, return_exceptions=True)
+    assert (first, second, last) == (StoredSession(1, 1_700_000_000.125, SEALED), Tombstone("logout"), None)
+    await store.close()
+    late: asyncio.Future[StoredSession | Tombstone | None] = asyncio.get_running_loop().create_future()
+    store.read_for(KEY, late)
+    with pytest.raises(StoreUnavailable, match=r"store\.closed"):
+        await late
+
+
 async def test_a_read_after_everyone_left_works(store: SessionStore) -> None:
     await create(store)
     for _ in range(3):

@@ -14,7 +14,7 @@ from bff.errors import StoreUnavailable
 from bff.provider import Provider
 from bff.session.record import AccessToken, SessionRecord
 from bff.session.sealing import Sealer, sealing_context
-from bff.session.store import EndListener, SessionStore, StoredSession, Tombstone
+from bff.session.store import EndListener, SessionStore, StoredSession, Tombstone, Waiter
 from bff.sessions import Session, Sessions
 from bff.stores.memory import MemoryStore
 from bff.tokens import Tokens
@@ -55,6 +55,20 @@ class UnreliableStore:
     def read(self, key: str) -> asyncio.Future[StoredSession | Tombstone | None]:
         """Return a future of the record."""
         return asyncio.ensure_future(self._call("read", key))
+
+    def read_for(self, key: str, waiter: Waiter) -> None:
+        """Let the waiter have the record."""
+
+        def pass_on(read: asyncio.Future[StoredSession | Tombstone | None]) -> None:
+            error = read.exception()
+            if waiter.done():
+                return
+            if isinstance(error, StoreUnavailable):
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(read.result())
+
+        self.read(key).add_done_callback(pass_on)
 
     async def create(
         self,

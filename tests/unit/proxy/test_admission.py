@@ -263,7 +263,20 @@ async def test_a_store_that_is_closed_under_a_call_is_an_outage() -> None:
     bench.sessions.fakes.answers_at_once = False
     browser = bench.browser()
     browser.receive(signed_in(b"GET", b"/api/x"))
-    bench.sessions.fakes.reads[0][1].cancel()
+    bench.sessions.fakes.failure = StoreUnavailable("store.closed")
+    bench.sessions.fakes.answer()
+    await turns()
+    assert browser.take_written().startswith(b"HTTP/1.1 503 ")
+
+
+async def test_a_refresh_that_is_cancelled_under_a_call_is_an_outage() -> None:
+    bench = ProxyBench()
+    bench.tokens.token = None
+    browser = bench.browser()
+    browser.receive(signed_in(b"GET", b"/api/x"))
+    await turns()
+    (refresh,) = [task for task in asyncio.all_tasks() if "access_token" in repr(task.get_coro())]
+    refresh.cancel()
     await turns()
     assert browser.take_written().startswith(b"HTTP/1.1 503 ")
 

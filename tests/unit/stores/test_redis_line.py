@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bff.errors import StoreUnavailable
-from bff.session.store import StoredSession, Tombstone
+from bff.session.store import StoredSession, Tombstone, Waiter
 from bff.stores.redis_line import Flight, Found, Line, Waiters, fail, is_awaited
 from bff.stores.redis_scripts import HEAD
 
@@ -57,7 +59,6 @@ class Bench:
             on_lost=lambda _line, reason: self.lost.append(reason),
             on_redirected=self._on_redirected,
         )
-        self.waiting: dict[str, Waiters] = {}
 
     def _on_free(self) -> None:
         self.free += 1
@@ -68,9 +69,11 @@ class Bench:
     def send(self, *keys: str, waiters: int = 1) -> list[asyncio.Future[Found]]:
         """Send a flight for the keys; return all who wait, in order."""
         loop = asyncio.get_running_loop()
-        self.waiting = {key: [loop.create_future() for _ in range(waiters)] for key in keys}
-        self.line.send(Flight(self.waiting))
-        return [waiter for waiters_ in self.waiting.values() for waiter in waiters_]
+        futures: list[asyncio.Future[Found]] = [loop.create_future() for _ in range(waiters * len(keys))]
+        self.line.send(
+            Flight({key: [*futures[waiters * place : waiters * (place + 1)]] for place, key in enumerate(keys)})
+        )
+        return futures
 
 
 def bulk(value: bytes | None) -> bytes:
@@ -163,6 +166,70 @@ async def test_values_are_handed_out_before_the_whole_reply_is_there() -> None:
     assert first.done()
     assert not second.done()
     assert bench.free == 0
+
+
+class Impatient:
+    """Goes on at once, as a proxied call does: notes what it got, and does what the test says."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        self.got: list[Found | StoreUnavailable] = []
+        self._then = then
+
+    def done(self) -> bool:
+        return bool(self.got)
+
+    def set_result(self, found: Found, /) -> None:
+        self.got.append(found)
+        self._then()
+
+    def set_exception(self, error: StoreUnavailable, /) -> None:
+        self.got.append(error)
+        self._then()
+
+
+def fails() -> None:
+    raise ZeroDivisionError
+
+
+async def test_who_goes_on_at_once_finds_the_line_free() -> None:
+    bench = Bench()
+    seen: list[tuple[int, bool]] = []
+    waiters: list[Waiter] = [Impatient(lambda: seen.append((bench.free, bench.line.flight is None))) for _ in range(2)]
+    bench.line.send(Flight({"a": waiters, "b": [asyncio.get_running_loop().create_future()]}))
+    bench.line.data_received(b"*2\r\n" + bulk(session(b"A")) + bulk(None))
+    assert seen == [(1, True), (1, True)]
+
+
+async def test_who_goes_on_at_once_may_close_the_line_and_the_others_get_theirs() -> None:
+    bench = Bench()
+    first, second = Impatient(lambda: bench.line.close()), Impatient(int)
+    bench.line.send(Flight({"a": [first], "b": [second], "c": [Impatient(int)]}))
+    bench.line.data_received(b"*3\r\n" + bulk(session(b"A")) + bulk(None))
+    assert (first.got, second.got) == ([StoredSession(1, 1_700_000_000.125, b"A")], [None])
+
+
+async def test_what_was_read_before_a_fault_reaches_those_who_wait_for_it() -> None:
+    bench = Bench()
+    lost: list[int] = []
+    first = Impatient(lambda: lost.append(len(bench.lost)))
+    bench.line.send(Flight({"a": [first], "b": [asyncio.get_running_loop().create_future()]}))
+    bench.line.data_received(b"*2\r\n" + bulk(None) + b"?")
+    bench.line.data_received(b"\r\n")
+    assert (first.got, bench.lost) == ([None], ["store.protocol"])
+
+
+@pytest.mark.parametrize("reply", [b"*2\r\n" + bulk(None) + bulk(None), b"-LOADING\r\n"])
+async def test_a_defect_of_one_who_waits_is_logged_and_no_others_trouble(
+    reply: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench()
+    (future,) = bench.send("b")
+    bench.line.send(Flight({"a": [Impatient(fails), future], "b": [Impatient(fails)]}))
+    with caplog.at_level(logging.ERROR, logger="bff"):
+        bench.line.data_received(reply)
+    assert future.done()
+    assert bench.free == 1
+    assert [record.message for record in caplog.records] == ["store.internal_error"] * 2
 
 
 async def test_the_next_flight_begins_with_nothing_left_over() -> None:
@@ -261,8 +328,7 @@ async def test_bytes_nobody_asked_for_close_the_line() -> None:
 
 async def test_a_lost_connection_is_reported_with_the_flight_still_on_it() -> None:
     bench = Bench()
-    bench.send("a", "b", "c")
-    bench.waiting["b"][0].cancel()
+    bench.send("a", "b", "c")[1].cancel()
     bench.line.data_received(b"*3\r\n" + bulk(None))
     bench.line.connection_lost(ConnectionResetError())
     assert bench.lost == ["store.unreachable"]
@@ -280,11 +346,12 @@ async def test_closing_a_line_is_not_reported() -> None:
 
 async def test_everyone_gets_an_error_of_his_own() -> None:
     loop = asyncio.get_running_loop()
-    waiters: Waiters = [loop.create_future() for _ in range(3)]
-    waiters[1].cancel()
+    futures: list[asyncio.Future[Found]] = [loop.create_future() for _ in range(3)]
+    waiters: Waiters = [*futures]
+    futures[1].cancel()
     assert is_awaited(waiters)
     fail(waiters, "store.timeout")
     assert not is_awaited(waiters)
-    first, third = waiters[0].exception(), waiters[2].exception()
+    first, third = futures[0].exception(), futures[2].exception()
     assert first is not third
     assert isinstance(third, StoreUnavailable)
