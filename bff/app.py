@@ -30,8 +30,7 @@ from bff.logs import AccessLog, LineWriter, event
 from bff.middleware.access import Access
 from bff.middleware.error_answers import ErrorAnswers
 from bff.middleware.security_headers import SecurityHeaders
-from bff.provider import Provider, open_pool
-from bff.provider.transport import trusted_authorities
+from bff.provider import Provider, mutual_tls, open_pool, plain_tls
 from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.context import ProxiedRoute, ProxyContext
 from bff.session.cookies import SessionCookies
@@ -65,7 +64,7 @@ def create_app(
     secret_keys = [key.reveal().encode() for key in settings.secret_keys]
     sealer = Sealer(secret_keys, context, random_bytes=random_bytes)
     store = store or open_store(settings, clock)
-    pool = provider_transport or open_pool(settings.ca_file)
+    pool = provider_transport or open_pool(mutual_tls(settings))
     provider = Provider(settings, pool, clock=clock, random_bytes=random_bytes)
     sessions = Sessions(
         store,
@@ -211,7 +210,12 @@ def _backchannel(parts: Parts) -> BackchannelLogoutEndpoint:
 
 def _proxy(parts: Parts) -> ProxyContext:
     settings = parts.settings
-    routes = [ProxiedRoute.of(route, parts.metrics.meter(route.name)) for route in settings.routes]
+    # Where proofs bind every token to a key, none is bound to the certificate.
+    shows_certificate = settings.client_cert is not None and settings.dpop != "require"
+    routes = [
+        ProxiedRoute.of(route, parts.metrics.meter(route.name), shows_certificate=shows_certificate)
+        for route in settings.routes
+    ]
     if settings.spa_dev_server is not None:
         routes.append(ProxiedRoute.dev_server(settings.spa_dev_server, parts.metrics.meter("/")))
     return ProxyContext(
@@ -223,7 +227,8 @@ def _proxy(parts: Parts) -> ProxyContext:
         public_url=settings.public_url,
         session_cookie=parts.cookies.session_name,
         trusted_proxies=settings.trusted_proxies,
-        tls=trusted_authorities(settings.ca_file),
+        tls=plain_tls(settings),
+        mutual_tls=mutual_tls(settings),
         clock=parts.clock,
         proofs=UpstreamProofs(clock=parts.clock, random_bytes=parts.random_bytes),
         request_id_prefix=parts.random_bytes(6).hex(),

@@ -25,8 +25,8 @@ from bff.check.store_checks import StoreChecks, StoreFindings
 from bff.check.upstream_checks import UpstreamChecks, UpstreamFindings
 from bff.errors import SettingsInvalid
 from bff.oauth.metadata import ProviderMetadata
+from bff.provider import mutual_tls, open_pool
 from bff.provider.inspection import ProviderInspection
-from bff.provider.transport import open_pool, trusted_authorities
 from bff.settings import Settings, load_settings
 from bff.stores import open_store
 from bff.stores.inspection import inspect_store
@@ -62,9 +62,9 @@ async def examine(settings: Settings, *, limit: float = LIMIT) -> Report:
     """Return the report on valid settings; `limit` is in seconds."""
     # What the gateway would log is in the report.
     logging.getLogger("bff").addHandler(logging.NullHandler())
-    connect = partial(reach, tls=trusted_authorities(settings.ca_file))
+    connect = partial(reach, tls=mutual_tls(settings))
     inspection = ProviderInspection(
-        settings, open_pool(settings.ca_file), clock=time.time, random_bytes=secrets.token_bytes
+        settings, open_pool(mutual_tls(settings)), clock=time.time, random_bytes=secrets.token_bytes
     )
     provider, store, upstreams = ProviderFindings(), StoreFindings(), UpstreamFindings()
     try:

@@ -1,4 +1,4 @@
-"""How the gateway proves to the provider that it is the client (RFC 6749 section 2.3, RFC 7523 section 2.2)."""
+"""How the gateway proves to the provider that it is the client (RFC 6749 2.3, RFC 7523 2.2, RFC 8705 2)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from bff.oauth.signing_key import SigningKey
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFETIME = 60
 
-METHODS = frozenset({"client_secret_basic", "client_secret_post", "private_key_jwt"})
+MUTUAL_TLS = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})
+METHODS = frozenset({"client_secret_basic", "client_secret_post", "private_key_jwt"}) | MUTUAL_TLS
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class ClientAuthentication:
-    """The client's identifier, one of `METHODS`, and the secret or the keys (newest first) it needs."""
+    """The client's identifier, one of `METHODS`, and the secret or the keys (newest first) it needs.
+
+    With mutual TLS the connection is the proof (RFC 8705 section 2); the request names the client alone.
+    """
 
     client_id: str
     method: str
@@ -28,7 +32,7 @@ class ClientAuthentication:
 
     def __post_init__(self) -> None:
         needed = self.keys if self.method == "private_key_jwt" else self.secret
-        if self.method not in METHODS or not needed:
+        if self.method not in METHODS or not (needed or self.method in MUTUAL_TLS):
             raise ValueError(f"{self.method} cannot be used with what is configured")
 
     def apply(
@@ -50,6 +54,8 @@ class ClientAuthentication:
             headers["Authorization"] = f"Basic {self._basic_credentials()}"
             return
         form["client_id"] = self.client_id
+        if self.method in MUTUAL_TLS:
+            return
         if self.method == "client_secret_post":
             form["client_secret"] = str(self.secret)
             return

@@ -13,6 +13,8 @@ from bff.settings.openid import SIGNATURE_ALGORITHMS
 
 MAX_SIZE = 256 * 1024
 _MAX_LIST = 200
+# Those of RFC 8705 section 5 that the gateway itself calls.
+_ALIASED = ("token_endpoint", "revocation_endpoint", "pushed_authorization_request_endpoint", "userinfo_endpoint")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class ProviderMetadata:
     code_challenge_methods_supported: tuple[str, ...] | None
     scopes_supported: tuple[str, ...] | None
     dpop_signing_alg_values_supported: tuple[str, ...] | None
+    tls_client_certificate_bound_access_tokens: bool
 
 
 def metadata_urls(issuer: str, *, openid: bool = True) -> tuple[str, ...]:
@@ -55,8 +58,11 @@ def metadata_urls(issuer: str, *, openid: bool = True) -> tuple[str, ...]:
     return f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{parts.path}", discovery
 
 
-def parse_metadata(document: bytes, *, issuer: str, openid: bool) -> ProviderMetadata:
+def parse_metadata(document: bytes, *, issuer: str, openid: bool, mutual_tls: bool = False) -> ProviderMetadata:
     """Return the metadata of exactly this issuer; raises `InvalidProviderAnswer`.
+
+    With `mutual_tls` the endpoints are those where the provider asks for a certificate, if it has such (RFC 8705
+    section 5).
 
     The issuer is compared character by character, a trailing slash included (RFC 8414 section 3.3); with `openid`
     the keys' address is required as well.
@@ -67,6 +73,8 @@ def parse_metadata(document: bytes, *, issuer: str, openid: bool) -> ProviderMet
         raise InvalidProviderAnswer("metadata.malformed") from None
     if members.get("issuer") != issuer:
         raise InvalidProviderAnswer("metadata.issuer")
+    if mutual_tls:
+        members |= _aliases(members)
     loopback_http = is_loopback_http(issuer)
     _require_listed(members, "response_types_supported", "code")
     _require_listed(members, "grant_types_supported", "authorization_code")
@@ -96,7 +104,15 @@ def parse_metadata(document: bytes, *, issuer: str, openid: bool) -> ProviderMet
         code_challenge_methods_supported=_list(members, "code_challenge_methods_supported"),
         scopes_supported=_list(members, "scopes_supported"),
         dpop_signing_alg_values_supported=_list(members, "dpop_signing_alg_values_supported"),
+        tls_client_certificate_bound_access_tokens=_flag(members, "tls_client_certificate_bound_access_tokens"),
     )
+
+
+def _aliases(members: dict[str, Any]) -> dict[str, Any]:
+    aliases = members.get("mtls_endpoint_aliases", {})
+    if not isinstance(aliases, dict):
+        raise InvalidProviderAnswer("metadata.mtls_endpoint_aliases")
+    return {name: aliases[name] for name in _ALIASED if aliases.get(name) is not None}
 
 
 def _required_endpoint(members: dict[str, Any], name: str, loopback_http: bool) -> str:

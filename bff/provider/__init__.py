@@ -2,6 +2,16 @@
 
 from bff.provider.answers import Login, RefreshedTokens
 from bff.provider.provider import CALLBACK_PATH, Provider
+from bff.provider.tls import mutual_tls, plain_tls
 from bff.provider.transport import PROVIDER_TIMEOUT, open_pool
 
-__all__ = ["CALLBACK_PATH", "PROVIDER_TIMEOUT", "Login", "Provider", "RefreshedTokens", "open_pool"]
+__all__ = [
+    "CALLBACK_PATH",
+    "PROVIDER_TIMEOUT",
+    "Login",
+    "Provider",
+    "RefreshedTokens",
+    "mutual_tls",
+    "open_pool",
+    "plain_tls",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bff.errors import ClientRefused, InvalidProviderAnswer, ProviderUnavailable
@@ -15,18 +15,19 @@ from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.userinfo import merge_claims, parse_userinfo
 from bff.provider.proofs import Proofs
 from bff.provider.transport import Answer, ProviderTransport
+from bff.settings import Settings
 
 _TOLERATED = (ProviderUnavailable, InvalidProviderAnswer, ClientRefused)
 
 
 class ClaimsReader:
-    """Reads claims by the rule of `BFF_USERINFO`; `shown` are the claims the application may see."""
+    """Reads claims by the rule of `BFF_USERINFO`: whether those that the application may see are there already."""
 
-    def __init__(self, transport: ProviderTransport, proofs: Proofs, *, mode: str, shown: Collection[str]) -> None:
+    def __init__(self, transport: ProviderTransport, proofs: Proofs, settings: Settings) -> None:
         self._transport = transport
         self._proofs = proofs
-        self._mode = mode
-        self._wanted = frozenset(shown) - {"sub"}
+        self._mode = settings.userinfo
+        self._wanted = frozenset(settings.session_claims) - {"sub"}
 
     async def read(
         self,

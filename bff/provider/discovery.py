@@ -11,6 +11,7 @@ from bff.oauth.metadata import ProviderMetadata, metadata_urls, parse_metadata
 from bff.oauth.provider_answer import is_json
 from bff.provider.remote_document import RemoteDocument
 from bff.provider.transport import Answer, ProviderTransport
+from bff.settings import Settings
 
 METADATA_LIFETIME = 3600.0
 KEYS_LIFETIME = 600.0
@@ -24,10 +25,11 @@ _FIRST_RETRY, _LAST_RETRY = 1.0, 30.0
 class Discovery:
     """Metadata (OpenID Connect Discovery 1.0, RFC 8414) and key set, each a `RemoteDocument`."""
 
-    def __init__(self, transport: ProviderTransport, *, issuer: str, openid: bool, clock: Callable[[], float]) -> None:
+    def __init__(self, transport: ProviderTransport, settings: Settings, *, clock: Callable[[], float]) -> None:
         self._transport = transport
-        self._issuer = issuer
-        self._openid = openid
+        self._issuer = settings.issuer
+        self._openid = "openid" in settings.scopes
+        self._mutual_tls = settings.client_cert is not None
         self.metadata: RemoteDocument[ProviderMetadata] = RemoteDocument(
             "metadata", self._fetch_metadata, lifetime=METADATA_LIFETIME, max_age=_METADATA_MAX_AGE, clock=clock
         )
@@ -68,7 +70,12 @@ class Discovery:
         for url in metadata_urls(self._issuer, openid=self._openid):
             answer = await self._transport.get(url, accept="application/json")
             if answer.status != 404:
-                return parse_metadata(_document(answer, "metadata"), issuer=self._issuer, openid=self._openid)
+                return parse_metadata(
+                    _document(answer, "metadata"),
+                    issuer=self._issuer,
+                    openid=self._openid,
+                    mutual_tls=self._mutual_tls,
+                )
         raise ProviderUnavailable("metadata.status")
 
     async def _fetch_keys(self) -> ProviderKeys:

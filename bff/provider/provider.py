@@ -74,7 +74,7 @@ class Provider:
         self._openid = "openid" in settings.scopes
         self._signed_responses = settings.response_mode.endswith("jwt")
         self._transport = ProviderTransport(pool)
-        self._discovery = Discovery(self._transport, issuer=settings.issuer, openid=self._openid, clock=clock)
+        self._discovery = Discovery(self._transport, settings, clock=clock)
         self._proofs = Proofs(settings.dpop, clock=clock, random_bytes=random_bytes)
         self._requests = ClientRequests(
             self._transport,
@@ -84,9 +84,7 @@ class Provider:
             resource=settings.resource,
             proofs=self._proofs,
         )
-        self._claims = ClaimsReader(
-            self._transport, self._proofs, mode=settings.userinfo, shown=settings.session_claims
-        )
+        self._claims = ClaimsReader(self._transport, self._proofs, settings)
         self._revocation = Revocation(self._requests, self._discovery)
         self._verifier = TokenVerifier(
             self._discovery, client_id=settings.client_id, algorithm=settings.id_token_alg, clock=clock

@@ -11,7 +11,6 @@ import ssl
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -50,8 +49,8 @@ class ApplyAuthentication(Protocol):
     def __call__(self, form: dict[str, str], headers: dict[str, str]) -> None: ...
 
 
-def open_pool(ca_file: Path | None) -> httpx2.AsyncBaseTransport:
-    """Return a connection pool that trusts the system's authorities and those in `ca_file`; raises `OSError`."""
+def open_pool(tls: ssl.SSLContext) -> httpx2.AsyncBaseTransport:
+    """Return a connection pool."""
     # Idle connections are given up before common servers do it (Node: 5 s): a request that meets a closing connection
     # is lost without knowing whether its refresh token was spent.
     limits = httpx2.Limits(
@@ -59,15 +58,7 @@ def open_pool(ca_file: Path | None) -> httpx2.AsyncBaseTransport:
         max_keepalive_connections=MAX_CONNECTIONS,
         keepalive_expiry=_IDLE_CONNECTION_LIFETIME,
     )
-    return httpx2.AsyncHTTPTransport(verify=trusted_authorities(ca_file), trust_env=False, limits=limits)
-
-
-def trusted_authorities(ca_file: Path | None) -> ssl.SSLContext:
-    """Return a TLS context that verifies certificate and host name; raises `OSError` if `ca_file` is unusable."""
-    context = httpx2.create_ssl_context(trust_env=False)
-    if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
-    return context
+    return httpx2.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits)
 
 
 class ProviderTransport:

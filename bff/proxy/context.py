@@ -129,13 +129,18 @@ class ProxiedRoute:
         return ProxiedRoute.of(route, meter)
 
     @staticmethod
-    def of(route: Route, meter: Meter) -> ProxiedRoute:
-        """Return the route as the proxy uses it."""
+    def of(route: Route, meter: Meter, *, shows_certificate: bool = False) -> ProxiedRoute:
+        """Return the route as the proxy uses it; an upstream that gets tokens may be shown the client's certificate."""
         upstream = route.upstream
         return ProxiedRoute(
             prefix=route.prefix,
             prefix_bytes=route.prefix.rstrip("/").encode("ascii"),
-            origin=Origin(upstream.hostname, upstream.port, upstream.scheme == "https"),
+            origin=Origin(
+                upstream.hostname,
+                upstream.port,
+                upstream.scheme == "https",
+                shows_certificate and route.token != "none",  # noqa: S105 -- a policy's name
+            ),
             base_url=f"{upstream.scheme}://{upstream.host}",
             host_line=b"Host: %b\r\n" % upstream.host.encode("ascii"),
             upstream_path=upstream.path.encode("ascii"),
@@ -166,6 +171,7 @@ class ProxyContext:
         session_cookie: str,
         trusted_proxies: Sequence[Network],
         tls: ssl.SSLContext | None,
+        mutual_tls: ssl.SSLContext | None = None,
         clock: Callable[[], float],
         proofs: UpstreamProofs,
         request_id_prefix: str,
@@ -181,7 +187,7 @@ class ProxyContext:
         self.trusted_proxies = trusted_proxies
         self.clock = clock
         self.proofs = proofs
-        self.pool = Pool(tls)
+        self.pool = Pool(tls, mutual_tls)
         self.now = 0.0
         self.fronts: set[Front] = set()
         self.exchanges: set[Exchange] = set()

@@ -18,18 +18,20 @@ _MOST_IDLE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an upstream listens."""
+    """Where an upstream listens, and whether it is shown the client's certificate if it asks (RFC 8705 section 3)."""
 
     hostname: str
     port: int
     is_secure: bool
+    shows_certificate: bool = False
 
 
 class Pool:
     """Connections to upstreams; it belongs to one event loop, times are the loop's."""
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None, mutual_tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
+        self._mutual_tls = mutual_tls
         self._idle: dict[Origin, deque[Back]] = {}
         self._is_closed = False
 
@@ -46,7 +48,9 @@ class Pool:
     async def connect(self, origin: Origin) -> Back:
         """Open a connection; raises `UpstreamUnavailable` or `UpstreamTimeout`."""
         loop = asyncio.get_running_loop()
-        tls = self._tls if origin.is_secure else None
+        tls = None
+        if origin.is_secure:
+            tls = self._mutual_tls if origin.shows_certificate else self._tls
         if origin.is_secure and tls is None:
             raise UpstreamUnavailable("upstream.tls")
         try:

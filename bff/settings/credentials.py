@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import re
 import ssl
+from pathlib import Path
 from typing import Any, Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificates
 
 from bff.settings.fault import Unacceptable
 from bff.settings.secret import Secret
@@ -58,6 +63,46 @@ def private_key(text: str) -> Secret:
     if match[1].startswith("ENCRYPTED") or "Proc-Type: 4,ENCRYPTED" in text:
         raise Unacceptable("must not be encrypted with a passphrase", "Decrypt it with: openssl pkey")
     return Secret(text)
+
+
+def client_certificate(text: str) -> str | Path:
+    """Return certificates in PEM as they are given, or the path of a file of them; raises `Unacceptable`."""
+    if "-----BEGIN " not in text:
+        return Path(text.strip())
+    return certificate_chain(text if "\n" in text else text.replace("\\n", "\n"))
+
+
+def certificate_chain(text: str) -> str:
+    """Return a certificate and what leads to its authority, in PEM; raises `Unacceptable`."""
+    try:
+        found = load_pem_x509_certificates(text.encode())
+    except ValueError:
+        raise Unacceptable(
+            "must be certificates in PEM, the client's own first",
+            "Check that it begins with -----BEGIN CERTIFICATE-----",
+        ) from None
+    return "".join(certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in found)
+
+
+def certificate_key(text: str) -> Secret:
+    """Return the private key of a certificate, unencrypted PEM; raises `Unacceptable`."""
+    key = private_key(text)
+    try:
+        load_pem_private_key(key.reveal().encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise Unacceptable(
+            "must be a private key in PEM, without a passphrase",
+            "Give the key itself, or its path in the _FILE variable",
+        ) from None
+    return key
+
+
+def is_key_of(key: Secret, chain: str) -> bool:
+    """Whether it is the key of the first certificate."""
+    private = load_pem_private_key(key.reveal().encode(), None)
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    certificate = load_pem_x509_certificates(chain.encode())[0]
+    return private.public_key().public_bytes(*form) == certificate.public_key().public_bytes(*form)
 
 
 def _check_jwk(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bff.settings.credentials import is_key_of
 from bff.settings.fault import Faults
 from bff.settings.route import Route
 from bff.settings.urls import is_loopback
@@ -61,12 +62,31 @@ def _check_client(values: Mapping[str, Any], broken: frozenset[str], faults: Fau
         "client_secret_basic": "BFF_CLIENT_SECRET",
         "client_secret_post": "BFF_CLIENT_SECRET",
         "private_key_jwt": "BFF_CLIENT_KEY",
+        "tls_client_auth": "BFF_CLIENT_CERT",
+        "self_signed_tls_client_auth": "BFF_CLIENT_CERT",
     }.get(method or "")
     if needed is not None and needed not in values and needed not in broken:
+        file = needed if needed == "BFF_CLIENT_CERT" else f"{needed}_FILE"
         faults.add(
             needed,
             f"is required by BFF_CLIENT_AUTH={method}",
-            f"Set it, or its path in {needed}_FILE, or another method",
+            f"Set it, or its path in {file}, or another method",
+        )
+    _check_certificate(values, broken, faults)
+
+
+def _check_certificate(values: Mapping[str, Any], broken: frozenset[str], faults: Faults) -> None:
+    certificate, key = values.get("BFF_CLIENT_CERT"), values.get("BFF_CLIENT_CERT_KEY")
+    if {"BFF_CLIENT_CERT", "BFF_CLIENT_CERT_KEY"} & broken:
+        return
+    if (certificate is None) != (key is None):
+        missing, given = ("BFF_CLIENT_CERT_KEY", "BFF_CLIENT_CERT")[:: 1 if key is None else -1]
+        faults.add(missing, f"is required by {given}", "Set both, or neither")
+    elif certificate is not None and key is not None and not is_key_of(key, certificate):
+        faults.add(
+            "BFF_CLIENT_CERT_KEY",
+            "is not the key of the first certificate in BFF_CLIENT_CERT",
+            "Put the client's own certificate first, and give the key it was made with",
         )
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from bff.errors import SettingsInvalid
-from bff.settings.credentials import check_certificates
+from bff.settings.credentials import certificate_chain, check_certificates
 from bff.settings.fault import Faults, Unacceptable, near_miss, shown_name
 from bff.settings.invariants import check_routes, check_values
 from bff.settings.routes import all_routes, parse_toml
@@ -22,6 +22,11 @@ PREFIX: Final = "BFF_"
 ROUTE_VARIABLES: Final = ("BFF_UPSTREAM_URL", "BFF_API_PREFIX", "BFF_ROUTES_FILE", "BFF_ROUTES")
 FILE_VARIABLES: Final = {f"{variable.name}_FILE": variable for variable in VARIABLES if variable.secret}
 
+_FILES: Final[dict[str, Callable[[str], object]]] = {
+    "BFF_CA_FILE": check_certificates,
+    "BFF_CLIENT_CERT": certificate_chain,
+    "BFF_ROUTES_FILE": parse_toml,
+}
 ReadFile = Callable[[Path], bytes]
 
 _BY_NAME: Final = {variable.name: variable for variable in VARIABLES}
@@ -130,12 +135,12 @@ def _read_text(path: Path, read_file: ReadFile, name: str) -> str:
 
 
 def _check_files(values: dict[str, Any], read_file: ReadFile) -> Iterator[tuple[str, Unacceptable]]:
-    """Read the files that are not secrets; the routes' file is replaced by its tables."""
-    for name, check in (("BFF_CA_FILE", check_certificates), ("BFF_ROUTES_FILE", parse_toml)):
-        if name in values:
+    """Read the files that are not secrets; but for the one of authorities they are replaced by what is in them."""
+    for name, check in _FILES.items():
+        if isinstance(values.get(name), Path):
             try:
                 content = check(
-                    _read_text(values.pop(name) if name == "BFF_ROUTES_FILE" else values[name], read_file, "it")
+                    _read_text(values[name] if name == "BFF_CA_FILE" else values.pop(name), read_file, "it")
                 )
             except Unacceptable as fault:
                 yield name, fault

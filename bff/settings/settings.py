@@ -27,7 +27,13 @@ class Settings:
 
     issuer: str
     client_id: str
-    client_auth: Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
+    client_auth: Literal[
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+        "tls_client_auth",
+        "self_signed_tls_client_auth",
+    ]
     client_secret: Secret | None
     client_key: Secret | None
     client_cert: str | None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bff.settings.credentials import client_secret, private_key, secret_keys
+from bff.settings.credentials import certificate_key, client_certificate, client_secret, private_key, secret_keys
 from bff.settings.fault import Unacceptable
 from bff.settings.openid import claims, login_parameters, scopes, signature_algorithm
 from bff.settings.redis_url import parse_redis_url
@@ -72,13 +72,6 @@ def _not_yet(*supported: str) -> Callable[[str], str]:
     return parse
 
 
-def _client_authentication(text: str) -> str:
-    method = choice(*CLIENT_AUTHENTICATION)(text)
-    if "tls" in method:
-        raise Unacceptable(f"{method} is not yet supported by this version", "Use private_key_jwt")
-    return method
-
-
 CLIENT_AUTHENTICATION: Final = (
     *("client_secret_basic", "client_secret_post", "private_key_jwt"),
     *("tls_client_auth", "self_signed_tls_client_auth"),
@@ -110,8 +103,8 @@ VARIABLES: Final = (
         meaning="The client's identifier at the provider.",
     ),
     Variable(
-        name="BFF_CLIENT_AUTH", parse=_client_authentication, default="client_secret_basic",
-        meaning="How the client authenticates: client_secret_basic, client_secret_post or private_key_jwt.",
+        name="BFF_CLIENT_AUTH", parse=choice(*CLIENT_AUTHENTICATION), default="client_secret_basic",
+        meaning="How the client authenticates: with its secret, private_key_jwt, or by its certificate.",
     ),
     Variable(
         name="BFF_CLIENT_SECRET", parse=client_secret, secret=True,
@@ -122,12 +115,12 @@ VARIABLES: Final = (
         meaning="The client's private key (JWK, JWK Set or PEM), with private_key_jwt.",
     ),
     Variable(
-        name="BFF_CLIENT_CERT", parse=_not_yet(), not_yet=True,
-        meaning="The client's certificate (RFC 8705); not yet supported.",
+        name="BFF_CLIENT_CERT", parse=client_certificate,
+        meaning="The client's certificate for mutual TLS (RFC 8705) with its chain: PEM, or the path of a PEM file.",
     ),
     Variable(
-        name="BFF_CLIENT_CERT_KEY", parse=_not_yet(), secret=True, not_yet=True,
-        meaning="The private key of the client's certificate; not yet supported.",
+        name="BFF_CLIENT_CERT_KEY", parse=certificate_key, secret=True,
+        meaning="The private key of the client's certificate, PEM.",
     ),
     Variable(
         name="BFF_CA_FILE", parse=Path,

@@ -20,6 +20,7 @@ from bff.oauth.authorization import new_transaction, parse_response, validate_au
 from bff.oauth.return_to import parse_return_to
 from bff.provider import Provider, open_pool
 from bff.provider.shares import AUTHORIZATION_REQUESTS, CODES, REVOCATIONS
+from bff.provider.tls import trusted_authorities
 from tests.support.provider_settings import provider_settings
 from tests.support.session_records import session_record
 
@@ -95,7 +96,9 @@ async def slow() -> AsyncIterator[SlowProvider]:
 @pytest.fixture
 async def provider(slow: SlowProvider) -> AsyncIterator[Provider]:
     settings = provider_settings(issuer=slow.issuer, scopes="read offline_access")
-    provider = Provider(settings, open_pool(None), clock=time.time, random_bytes=secrets.token_bytes)
+    provider = Provider(
+        settings, open_pool(trusted_authorities(None)), clock=time.time, random_bytes=secrets.token_bytes
+    )
     yield provider
     await provider.close(0)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bff.errors import InvalidProviderAnswer, ProviderUnavailable
+from bff.provider.tls import trusted_authorities
 from bff.provider.transport import ProviderTransport, open_pool
 from tests.support.certificates import authority_certificate, server_context
 
@@ -53,7 +54,7 @@ def ca_file(tmp_path: Path) -> Path:
 
 
 async def test_a_private_authority_is_trusted_if_it_is_configured(tmp_path: Path, ca_file: Path) -> None:
-    transport = ProviderTransport(open_pool(ca_file))
+    transport = ProviderTransport(open_pool(trusted_authorities(ca_file)))
     server = RawServer(OK)
     async with server.running(server_context(tmp_path)) as port:
         answer = await transport.get(f"https://127.0.0.1:{port}/", accept="application/json")
@@ -62,7 +63,7 @@ async def test_a_private_authority_is_trusted_if_it_is_configured(tmp_path: Path
 
 
 async def test_an_authority_nobody_knows_is_refused(tmp_path: Path) -> None:
-    transport = ProviderTransport(open_pool(None))
+    transport = ProviderTransport(open_pool(trusted_authorities(None)))
     server = RawServer(OK)
     async with server.running(server_context(tmp_path)) as port:
         with pytest.raises(ProviderUnavailable) as caught:
@@ -75,7 +76,7 @@ async def test_an_authority_nobody_knows_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_certificate_for_another_host_is_refused(tmp_path: Path, ca_file: Path) -> None:
-    transport = ProviderTransport(open_pool(ca_file))
+    transport = ProviderTransport(open_pool(trusted_authorities(ca_file)))
     server = RawServer(OK)
     async with server.running(server_context(tmp_path, name="other.example")) as port:
         with pytest.raises(ProviderUnavailable) as caught:
@@ -92,7 +93,7 @@ async def test_connections_are_reused_without_cookies_and_proxies_of_the_environ
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    transport = ProviderTransport(open_pool(None))
+    transport = ProviderTransport(open_pool(trusted_authorities(None)))
     server = RawServer(OK)
     async with server.running() as port:
         for _ in range(3):
@@ -113,7 +114,7 @@ async def test_connections_are_reused_without_cookies_and_proxies_of_the_environ
     ],
 )
 async def test_an_answer_that_is_broken_off_or_no_http_is_an_error_of_ours(sent: bytes, reason: str) -> None:
-    transport = ProviderTransport(open_pool(None))
+    transport = ProviderTransport(open_pool(trusted_authorities(None)))
     server = RawServer(sent)
     async with server.running() as port:
         with pytest.raises((ProviderUnavailable, InvalidProviderAnswer)) as caught:
@@ -127,7 +128,7 @@ async def test_nobody_listening_is_an_error_of_ours() -> None:
     port = server.sockets[0].getsockname()[1]
     server.close()
     await server.wait_closed()
-    transport = ProviderTransport(open_pool(None))
+    transport = ProviderTransport(open_pool(trusted_authorities(None)))
     with pytest.raises(ProviderUnavailable) as caught:
         await transport.get(f"http://127.0.0.1:{port}/", accept="application/json")
     assert caught.value.reason == "provider.connect"

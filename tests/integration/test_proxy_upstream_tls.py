@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bff.provider.transport import trusted_authorities
+from bff.provider.tls import trusted_authorities
 from bff.proxy.pool import Origin
 from tests.support.certificates import authority_certificate, server_context
 from tests.support.proxy_server import ProxyServer, route_to, running_proxy

@@ -63,3 +63,27 @@ def server_context(directory: Path, *, name: str = "127.0.0.1") -> ssl.SSLContex
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     return context
+
+
+def client_certificate(name: str = "gateway", *, is_self_signed: bool = False) -> tuple[str, str]:
+    """Return a client's certificate and its key, both PEM; of that authority, or of nobody."""
+    authority, authority_key = _authority()
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    certificate = (
+        _builder(subject, key.public_key())
+        .issuer_name(subject if is_self_signed else authority.subject)
+        .sign(key if is_self_signed else authority_key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+
+
+def demanding_context(directory: Path, *, name: str = "127.0.0.1") -> ssl.SSLContext:
+    """Return the TLS context of a server that speaks to nobody without a certificate of that authority."""
+    context = server_context(directory, name=name)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=authority_certificate().decode())
+    return context

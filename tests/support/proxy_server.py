@@ -240,6 +240,7 @@ async def running_proxy(
     *,
     application: Callable[[Any, Any, Any], Awaitable[None]] = echo_application,
     tls: ssl.SSLContext | None = None,
+    mutual_tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[ProxyServer]:
     """Run the proxy in this event loop, with the routes returned by `make_routes`."""
     with socket.socket() as listener:
@@ -266,6 +267,7 @@ async def running_proxy(
             session_cookie=COOKIE,
             trusted_proxies=(),
             tls=tls,
+            mutual_tls=mutual_tls,
             clock=time.time,
             proofs=UpstreamProofs(clock=time.time, random_bytes=secrets.token_bytes),
             request_id_prefix="test",

@@ -129,3 +129,9 @@ def test_a_method_without_what_it_needs_is_refused(arguments: dict[str, Any]) ->
 
 def test_the_secret_does_not_show_in_logs() -> None:
     assert "s3cret" not in repr(ClientAuthentication(client_id="app", method="client_secret_basic", secret="s3cret"))
+
+
+@pytest.mark.parametrize("method", ["tls_client_auth", "self_signed_tls_client_auth"])
+def test_with_mutual_tls_the_request_names_the_client_and_proves_nothing(method: str) -> None:
+    form, headers = _apply(ClientAuthentication(client_id="app", method=method))
+    assert (form, headers) == ({"client_id": "app"}, {})

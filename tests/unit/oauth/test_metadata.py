@@ -227,3 +227,41 @@ def test_metadata_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         metadata().issuer = "https://other.example"  # type: ignore[misc]
     assert isinstance(metadata(), ProviderMetadata)
+
+
+def _aliased(aliases: object, *, mutual_tls: bool = True) -> ProviderMetadata:
+    document = metadata_document(
+        mtls_endpoint_aliases=aliases, userinfo_endpoint=f"{ISSUER}/userinfo", revocation_endpoint=f"{ISSUER}/revoke"
+    )
+    return parse_metadata(document, issuer=ISSUER, openid=True, mutual_tls=mutual_tls)
+
+
+def test_a_client_with_a_certificate_uses_the_endpoints_where_it_is_asked_for() -> None:
+    aliases = {
+        "token_endpoint": "https://mtls.example/token",
+        "userinfo_endpoint": "https://mtls.example/userinfo",
+        "pushed_authorization_request_endpoint": "https://mtls.example/par",
+        "authorization_endpoint": "https://mtls.example/authorize",
+        "issuer": "https://mtls.example",
+        "something_else": 7,
+    }
+    found = _aliased(aliases)
+    assert found.token_endpoint == "https://mtls.example/token"
+    assert found.userinfo_endpoint == "https://mtls.example/userinfo"
+    assert found.pushed_authorization_request_endpoint == "https://mtls.example/par"
+    assert found.revocation_endpoint == f"{ISSUER}/revoke"
+    assert (found.issuer, found.authorization_endpoint) == (ISSUER, f"{ISSUER}/authorize")
+    assert _aliased(aliases, mutual_tls=False).token_endpoint == f"{ISSUER}/token"
+
+
+def test_a_provider_without_such_endpoints_has_one_of_each() -> None:
+    assert _aliased(...).token_endpoint == f"{ISSUER}/token"
+    assert _aliased({"token_endpoint": None}).token_endpoint == f"{ISSUER}/token"
+
+
+@pytest.mark.parametrize(
+    "aliases", [[], "x", None, {"token_endpoint": "http://mtls.example/token"}, {"token_endpoint": 7}]
+)
+def test_endpoints_for_certificates_are_as_strictly_read(aliases: object) -> None:
+    with pytest.raises(InvalidProviderAnswer):
+        _aliased(aliases)

@@ -14,7 +14,8 @@ import httpx2
 import pytest
 
 from bff.errors import InvalidProviderAnswer, ProviderUnavailable
-from bff.provider.transport import MAX_ANSWER, PROVIDER_TIMEOUT, ProviderTransport, open_pool, trusted_authorities
+from bff.provider.tls import trusted_authorities
+from bff.provider.transport import MAX_ANSWER, PROVIDER_TIMEOUT, ProviderTransport, open_pool
 from tests.support.virtual_time import virtual_time
 
 URL = "https://provider.example/token"
@@ -211,7 +212,7 @@ async def test_the_pool_verifies_certificates_and_host_names() -> None:
     context = trusted_authorities(None)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
-    provider = ProviderTransport(open_pool(None))
+    provider = ProviderTransport(open_pool(trusted_authorities(None)))
     await provider.close()
 
 
@@ -227,7 +228,7 @@ def test_a_file_without_certificates_is_an_error_at_start(tmp_path: Path) -> Non
     path = tmp_path / "ca.pem"
     path.write_text("nothing")
     with pytest.raises(OSError, match=r"PEM|NO_CERTIFICATE"):
-        open_pool(path)
+        trusted_authorities(path)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate"])

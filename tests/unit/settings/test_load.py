@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bff.errors import SettingsInvalid
 from bff.settings import VARIABLES, Secret, load_settings
+from tests.support.certificates import client_certificate
 from tests.unit.settings.environments import KEY, complaints, environment, fault, faults, loaded
 
 SECRETS = [variable.name for variable in VARIABLES if variable.secret and not variable.not_yet]
@@ -97,14 +98,19 @@ def test_variables_that_kubernetes_adds_for_services_are_ignored() -> None:
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_can_be_read_from_a_file_without_its_final_line_break(name: str) -> None:
+    certificate, certificate_key = client_certificate()
     value = {
         "BFF_CLIENT_SECRET": "s3cret",
+        "BFF_CLIENT_CERT_KEY": certificate_key.strip(),
         "BFF_CLIENT_KEY": '{"kty": "EC", "d": "x"}',
         "BFF_SECRET_KEYS": KEY,
         "BFF_REDIS_URL": "redis://redis",
     }[name]
-    keys = {"BFF_SECRET_KEYS": KEY} if name == "BFF_REDIS_URL" else {}
-    settings = loaded({"/s": f"{value}\r\n".encode()}, **{name: None, f"{name}_FILE": "/s"}, **keys)
+    others = {
+        "BFF_REDIS_URL": {"BFF_SECRET_KEYS": KEY},
+        "BFF_CLIENT_CERT_KEY": {"BFF_CLIENT_CERT": certificate},
+    }.get(name, {})
+    settings = loaded({"/s": f"{value}\r\n".encode()}, **{name: None, f"{name}_FILE": "/s"}, **others)
     read = getattr(settings, name.removeprefix("BFF_").lower())
     assert (read[0] if isinstance(read, tuple) else read).reveal() == value
 
@@ -180,10 +186,6 @@ def test_whatever_the_values_are_faults_are_single_lines_that_quote_none(values:
 @pytest.mark.parametrize(
     "name, value",
     [
-        ("BFF_CLIENT_AUTH", "tls_client_auth"),
-        ("BFF_CLIENT_AUTH", "self_signed_tls_client_auth"),
-        ("BFF_CLIENT_CERT", "cert.pem"),
-        ("BFF_CLIENT_CERT_KEY", "key.pem"),
         ("BFF_REQUEST_OBJECT", "signed"),
         ("BFF_PROFILE", "fapi2"),
     ],
