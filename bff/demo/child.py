@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx2
 
-READY_TIMEOUT = 30.0
+READY_TIMEOUT = 60.0
 STOP_TIMEOUT = 8.0
 POLL_INTERVAL = 0.05
 SHOWN_LINES = 40

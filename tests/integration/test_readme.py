@@ -17,9 +17,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from bff.demo.check import Visitor
 from bff.demo.child import clean_environment
 from bff.demo.stack import APPLICATION
-from bff.demo.users import SUPPORTED_SCOPES
 from bff.settings import load_settings
 from tests.support.left_out import leave_out
 from tests.support.markdown import CHECKOUT, Block, page
@@ -102,6 +102,7 @@ def test_the_readmes_own_provider_works_word_for_word(provider: ProviderServer, 
             "https://app.example.com": public_url,
             "https://login.example.com/realms/acme": provider.issuer,
             "BFF_CLIENT_ID=app\n": f"BFF_CLIENT_ID={provider.client_id}\n",
+            "orders:read": "read:timesheets",
             "/run/secrets": str(tmp_path),
             "rediss://redis:6379/0": f"{valkey.url}/0",
             "https://api.internal/v1": api.url,
@@ -113,7 +114,7 @@ def test_the_readmes_own_provider_works_word_for_word(provider: ProviderServer, 
             script = script.replace(example, real)
         checks, serves = script.split("bff serve")
         # What the README leaves to the provider's guide, and a port that is free.
-        rest = environment(BFF_SCOPES=" ".join(SUPPORTED_SCOPES), BFF_RESOURCE=provider.audience, BFF_PORT=str(port))
+        rest = environment(BFF_RESOURCE=provider.audience, BFF_PORT=str(port))
         checked = shell(checks, tmp_path, rest)
         assert checked.returncode == 0, checked.stdout + checked.stderr
         assert "\ngood: " in checked.stdout
@@ -131,6 +132,12 @@ def test_the_readmes_own_provider_works_word_for_word(provider: ProviderServer, 
                 assert browser.get("/bff/session").json() == {"authenticated": False, "login_url": "/bff/login"}
                 assert browser.get("/api/timesheets", headers=SAME_ORIGIN).json()["code"] == "no_session"
                 assert "<title>Timesheets</title>" in browser.get("/", headers={"Accept": "text/html"}).text
+            visitor = Visitor(public_url)
+            visitor.navigate("/bff/login?login_hint=alice&return_to=/")
+            assert visitor.call("GET", "/bff/session").json()["claims"]["name"] == "Alice Archer"
+            assert visitor.call("GET", "/api/timesheets").json()["timesheets"]
+            assert visitor.call("POST", "/bff/logout").json()["logout_url"].startswith(f"{provider.issuer}/logout?")
+            visitor.close()
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
