@@ -14,10 +14,19 @@ export function go(place: string): void {
 
 /** Bring the element the address points at into view; a browser did that too early, before there was anything. */
 export function showTarget(): void {
-  const id = decodeURIComponent(location.hash.slice(1));
-  const target = id === "" ? null : document.getElementById(id);
+  const id = location.hash.slice(1);
+  // As the browser looks for it itself: as it is written, else decoded, and not every address can be.
+  const target = id === "" ? null : (document.getElementById(id) ?? document.getElementById(decoded(id)));
   target?.scrollIntoView({ block: "center" });
   target?.focus({ preventScroll: true });
+}
+
+function decoded(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return "";
+  }
 }
 
 /**

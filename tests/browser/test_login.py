@@ -49,6 +49,14 @@ def test_path_query_and_fragment_of_a_deep_link_survive_the_login(profile: Profi
     assert page.evaluate("document.activeElement.id") == "what-the-browser-holds"
 
 
+@pytest.mark.parametrize("fragment", ["#100%", "#%E0%A4%A", "#nowhere", "#"])
+def test_a_fragment_that_points_nowhere_does_no_harm(profile: Profile, gateway: GatewayServer, fragment: str) -> None:
+    page = profile.open()
+    sign_in(page, gateway, place=f"/{fragment}")
+    page.wait_for(LIST)
+    page.eventually("document.querySelectorAll('.row').length > 2", "timesheets")
+
+
 def test_a_reload_keeps_the_session_and_so_does_another_tab(profile: Profile, gateway: GatewayServer) -> None:
     page = profile.open()
     sign_in(page, gateway)

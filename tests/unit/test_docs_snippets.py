@@ -68,6 +68,7 @@ SHOWN = {
     "docs/architecture.md: 6 ": "tests/unit/test_docs_links.py::test_architecture_shows_the_layers_that_are_held",
     "docs/architecture.md: socket ": "a picture; its files exist",
     "docs/architecture.md: cookie ": "a picture",
+    "docs/architecture.md: browser ": "a picture",
     "docs/deployment.md: browser ": "a picture",
     "docs/check.md:ok ": f"{CHECK}::test_the_example_in_the_documentation_is_what_the_command_prints",
     "docs/check.md:ACL ": f"{CHECK}::test_the_documented_rights_are_enough_for_everything_and_one_less_is_told",
