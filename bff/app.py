@@ -42,7 +42,7 @@ from bff.settings import Settings
 from bff.static_files import Placeholder, StaticFiles, read_manifest
 from bff.stores import open_store
 from bff.telemetry import Metrics
-from bff.tokens import Tokens
+from bff.tokens import ClientTokens, Tokens
 
 
 def create_app(
@@ -88,6 +88,9 @@ def create_app(
         sessions=sessions,
         provider=provider,
         tokens=Tokens(provider, sessions, clock=clock, random_bytes=random_bytes, on_refresh=on_refresh),
+        client_tokens=ClientTokens(
+            provider, store, sealer, clock=clock, random_bytes=random_bytes, on_refresh=on_refresh
+        ),
         metrics=metrics,
         outcomes=Outcomes(metrics),
         access_log=AccessLog(log_lines or LineWriter(sys.stderr), settings.log_format, clock),
@@ -222,6 +225,8 @@ def _proxy(parts: Parts) -> ProxyContext:
         routes=routes,
         sessions=parts.sessions,
         tokens=parts.tokens,
+        client_tokens=parts.client_tokens,
+        login_params=settings.login_params,
         access_log=parts.access_log,
         on_refusal=parts.outcomes.refused_call,
         public_url=settings.public_url,

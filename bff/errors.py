@@ -76,7 +76,13 @@ class SessionEnded(NoSession):
 
 
 class StepUpRequired(NoSession):
+    """The login is too weak or too old for this call; `login_query` asks for a better one (RFC 9470)."""
+
     code, status, title = "step_up_required", 401, "A stronger or more recent login is needed."
+
+    def __init__(self, reason: str, *, login_query: str) -> None:
+        super().__init__(reason)
+        self.login_query = login_query
 
 
 class CrossOriginRejected(BrowserError):

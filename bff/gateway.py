@@ -25,7 +25,7 @@ from bff.sessions import Sessions
 from bff.settings import Settings
 from bff.stores.eviction import warn_of_eviction
 from bff.telemetry import Metrics
-from bff.tokens import Tokens
+from bff.tokens import ClientTokens, Tokens
 
 Clock = Callable[[], float]
 RandomBytes = Callable[[int], bytes]
@@ -45,6 +45,7 @@ class Parts:
     sessions: Sessions
     provider: Provider
     tokens: Tokens
+    client_tokens: ClientTokens
     metrics: Metrics
     outcomes: Outcomes
     access_log: AccessLog
@@ -62,6 +63,7 @@ class Gateway:
         self.sessions = parts.sessions
         self.provider = parts.provider
         self.tokens = parts.tokens
+        self.client_tokens = parts.client_tokens
         self.metrics = parts.metrics
         self.access_log = parts.access_log
         self.proxy = proxy
@@ -111,6 +113,7 @@ class Gateway:
             self.proxy.close()
             if self._looking is not None:
                 await finish([self._looking], 0)
+            await self.client_tokens.close()
             await self.tokens.close()
             await self.sessions.settle()
             await self.provider.close()

@@ -1,13 +1,13 @@
-"""The token endpoint's answer to a code or a refresh token (RFC 6749 sections 5 and 6, OpenID Connect Core 3.1.3.3)."""
+"""The token endpoint's answers (RFC 6749 sections 5 and 6, RFC 8693 section 2.2, OpenID Connect Core 3.1.3.3)."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, Final, Literal, NoReturn
 
-from bff.errors import GrantRefused, InvalidProviderAnswer, LoginFailed
+from bff.errors import ClientRefused, GrantRefused, InvalidProviderAnswer, LoginFailed
 from bff.oauth.provider_answer import error_code, is_json, parse_answer, raise_if_known
 
 MAX_SIZE = 256 * 1024
@@ -17,7 +17,16 @@ MAX_REFRESH_TOKEN = 16 * 1024
 # Longer is clamped: no access token that claims to live for years is left unrefreshed for so long.
 MAX_LIFETIME = 365 * 86_400.0
 
-Grant = Literal["authorization_code", "refresh_token"]
+Grant = Literal[
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:token-exchange",
+]
+TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 -- a name
+ACCESS_TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 -- a name
+"""The types of RFC 8693 section 3."""
+
 TokenType = Literal["bearer", "dpop"]
 
 BEARER: frozenset[TokenType] = frozenset({"bearer"})
@@ -62,8 +71,10 @@ def parse_token_response(
     `token_types` are those that the request allows for; a token of any other is refused (RFC 6749 section 7.1).
 
     `invalid_grant` raises `GrantRefused` for a refresh token and `LoginFailed` for a code. Of the rest, the
-    client's own faults raise `ClientRefused`; 429, 5xx and the like `ProviderUnavailable`; what is malformed or
-    contradicts itself `InvalidProviderAnswer`; any other refusal of a code `LoginFailed`.
+    client's own faults raise `ClientRefused`, as does every refusal of the client's own token and of a token exchange;
+    429, 5xx and the like `ProviderUnavailable`; what is malformed or contradicts itself `InvalidProviderAnswer`; any
+    other refusal of a code `LoginFailed`. The answer to an exchange must say that it is an access token (RFC 8693
+    section 2.2.1).
     """
     answer = parse_answer(_KIND, status, body, max_size=MAX_SIZE, retry_after=retry_after)
     error = error_code(_KIND, status, answer)
@@ -73,6 +84,8 @@ def parse_token_response(
         raise InvalidProviderAnswer(f"{_KIND}.status")
     if not is_json(content_type):
         raise InvalidProviderAnswer(f"{_KIND}.content_type")
+    if grant == TOKEN_EXCHANGE and answer.get("issued_token_type") != ACCESS_TOKEN_TYPE:
+        raise InvalidProviderAnswer(f"{_KIND}.issued_token_type")
     token_type = answer.get("token_type")
     if not isinstance(token_type, str) or token_type.lower() not in token_types:
         raise InvalidProviderAnswer(f"{_KIND}.token_type")
@@ -91,6 +104,9 @@ def parse_token_response(
 
 def _refuse(error: str, grant: Grant) -> NoReturn:
     raise_if_known(_KIND, error)
+    if grant in ("client_credentials", TOKEN_EXCHANGE):
+        # No session depends on these; who may have such a token is settled where the client is registered.
+        raise ClientRefused(f"{_KIND}.refused")
     if error == "invalid_grant":
         if grant == "refresh_token":
             raise GrantRefused(f"{_KIND}.invalid_grant")

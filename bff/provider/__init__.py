@@ -1,6 +1,6 @@
 """The authorization server over HTTP: metadata, keys, grants, revocation. The only user of `httpx2`."""
 
-from bff.provider.answers import Login, RefreshedTokens
+from bff.provider.answers import Login, RefreshedTokens, TargetToken
 from bff.provider.provider import CALLBACK_PATH, Provider
 from bff.provider.tls import mutual_tls, plain_tls
 from bff.provider.transport import PROVIDER_TIMEOUT, open_pool
@@ -11,6 +11,7 @@ __all__ = [
     "Login",
     "Provider",
     "RefreshedTokens",
+    "TargetToken",
     "mutual_tls",
     "open_pool",
     "plain_tls",

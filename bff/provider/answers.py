@@ -7,6 +7,7 @@ from typing import Any
 
 from bff.oauth.id_token import IdToken
 from bff.oauth.token_response import TokenResponse
+from bff.settings.token_target import TokenTarget
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
@@ -32,7 +33,8 @@ class RefreshedTokens:
 
     `claims` are those of the refreshed ID token, if one came, without the protocol's own.
     If that was refused, `refusal` is the reason: nothing of the answer may be used, but the refresh token it was asked
-    with may be spent.
+    with may be spent. `target` is whom the access token was asked for, None for the login's own; if it is not the one
+    asked for, `misfit` is the reason: it may not be used, the rest of the answer may.
     """
 
     tokens: TokenResponse
@@ -40,3 +42,19 @@ class RefreshedTokens:
     id_token: IdToken | None = None
     claims: dict[str, Any] = field(default_factory=dict)
     refusal: str | None = None
+    target: TokenTarget | None = None
+    misfit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class TargetToken:
+    """An access token that was asked for by itself, received at `received_at`; `expires_in` in seconds, if told.
+
+    `dpop_key` is the encoded key that it is bound to, None for a bearer token.
+    """
+
+    value: str
+    expires_in: float | None
+    scope: tuple[str, ...]
+    received_at: float
+    dpop_key: bytes | None = None

@@ -12,7 +12,13 @@ from bff.oauth.dpop import DpopKey, is_nonce_demand
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.par import PushedRequest, parse_pushed_response
 from bff.oauth.revocation_response import RevocationOutcome, parse_revocation_response
-from bff.oauth.token_response import Grant, TokenResponse, parse_token_response
+from bff.oauth.token_response import (
+    ACCESS_TOKEN_TYPE,
+    TOKEN_EXCHANGE,
+    Grant,
+    TokenResponse,
+    parse_token_response,
+)
 from bff.provider.proofs import Proofs
 from bff.provider.transport import PROVIDER_TIMEOUT, Answer, ProviderTransport
 
@@ -58,10 +64,38 @@ class ClientRequests:
         return await self._token(metadata, form, "authorization_code", dpop_key)
 
     async def refresh(
-        self, metadata: ProviderMetadata, refresh_token: str, dpop_key: DpopKey | None = None
+        self,
+        metadata: ProviderMetadata,
+        refresh_token: str,
+        dpop_key: DpopKey | None = None,
+        target: Mapping[str, str] | None = None,
     ) -> TokenResponse:
-        """Use a refresh token (RFC 6749 section 6); raises `GrantRefused` if it is not valid any more."""
-        return await self._token(metadata, {"refresh_token": refresh_token}, "refresh_token", dpop_key)
+        """Use a refresh token (RFC 6749 section 6); raises `GrantRefused` if it is not valid any more.
+
+        `target` are the parameters that say for which API, where it is not the login's (RFC 8707 section 2.2).
+        """
+        return await self._token(metadata, {"refresh_token": refresh_token}, "refresh_token", dpop_key, target)
+
+    async def client_credentials(
+        self, metadata: ProviderMetadata, target: Mapping[str, str], dpop_key: DpopKey | None = None
+    ) -> TokenResponse:
+        """Get a token of the client's own (RFC 6749 section 4.4)."""
+        return await self._token(metadata, {}, "client_credentials", dpop_key, target)
+
+    async def exchange(
+        self,
+        metadata: ProviderMetadata,
+        access_token: str,
+        target: Mapping[str, str],
+        dpop_key: DpopKey | None = None,
+    ) -> TokenResponse:
+        """Exchange a user's access token for one of another API (RFC 8693 section 2.1)."""
+        form = {
+            "subject_token": access_token,
+            "subject_token_type": ACCESS_TOKEN_TYPE,
+            "requested_token_type": ACCESS_TOKEN_TYPE,
+        }
+        return await self._token(metadata, form, TOKEN_EXCHANGE, dpop_key, target)
 
     async def push(
         self,
@@ -80,11 +114,15 @@ class ClientRequests:
         return parse_revocation_response(answer.status, answer.body, retry_after=answer.retry_after)
 
     async def _token(
-        self, metadata: ProviderMetadata, form: dict[str, str], grant: Grant, dpop_key: DpopKey | None
+        self,
+        metadata: ProviderMetadata,
+        form: dict[str, str],
+        grant: Grant,
+        dpop_key: DpopKey | None,
+        target: Mapping[str, str] | None = None,
     ) -> TokenResponse:
-        answer = await self._post(
-            metadata, metadata.token_endpoint, {"grant_type": grant, **form, **self._target}, dpop_key
-        )
+        parameters = {"grant_type": grant, **form, **(self._target if target is None else target)}
+        answer = await self._post(metadata, metadata.token_endpoint, parameters, dpop_key)
         return parse_token_response(
             answer.status,
             answer.body,

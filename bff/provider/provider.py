@@ -9,13 +9,7 @@ from typing import Any
 
 import httpx2
 
-from bff.errors import (
-    GatewayError,
-    GrantRefused,
-    InvalidProviderAnswer,
-    LoginFailed,
-    ProviderUnavailable,
-)
+from bff.errors import GatewayError, LoginFailed
 from bff.flights import finish
 from bff.logs import event
 from bff.oauth.authorization import (
@@ -27,13 +21,11 @@ from bff.oauth.authorization import (
 )
 from bff.oauth.end_session import end_session_url
 from bff.oauth.id_token import IdToken
-from bff.oauth.jws import InvalidToken
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.logout_token import LogoutToken
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.signed_response import signed_response, signed_response_state
 from bff.oauth.token_response import TokenResponse
-from bff.oauth.userinfo import merge_claims
 from bff.provider.answers import Login, RefreshedTokens
 from bff.provider.authorization_requests import AuthorizationRequests
 from bff.provider.claims import ClaimsReader
@@ -42,12 +34,15 @@ from bff.provider.client_requests import ClientRequests
 from bff.provider.configuration import configuration_fault
 from bff.provider.discovery import Discovery
 from bff.provider.proofs import Proofs
+from bff.provider.refreshing import Refreshing
 from bff.provider.revocation import Revocation
 from bff.provider.shares import CODES, PATIENCE, Share
+from bff.provider.target_requests import TargetRequests
 from bff.provider.transport import ProviderTransport
 from bff.provider.verification import TokenVerifier
 from bff.session.record import SessionRecord
 from bff.settings import Settings
+from bff.settings.token_target import TokenTarget
 
 CALLBACK_PATH = "/bff/callback"
 
@@ -57,6 +52,7 @@ _SHORT_SESSION = "offline_access was asked for and no refresh token came: the se
 class Provider:
     """Logs users in, refreshes and revokes their tokens, and checks everything the provider says.
 
+    `targets` has the tokens that are asked for without a refresh token.
     Unless said otherwise the methods raise `ProviderUnavailable`, `InvalidProviderAnswer` or `ClientRefused`.
     """
 
@@ -85,12 +81,30 @@ class Provider:
             proofs=self._proofs,
         )
         self._claims = ClaimsReader(self._transport, self._proofs, settings)
+        self.targets = TargetRequests(
+            self._requests,
+            self._discovery,
+            self._proofs,
+            resource=settings.resource,
+            audience=settings.audience,
+            clock=clock,
+            random_bytes=random_bytes,
+        )
         self._revocation = Revocation(self._requests, self._discovery)
         self._verifier = TokenVerifier(
             self._discovery, client_id=settings.client_id, algorithm=settings.id_token_alg, clock=clock
         )
         self._authorization = AuthorizationRequests(
             settings, self._requests, self._proofs, redirect_uri=self._redirect_uri
+        )
+        self._refreshing = Refreshing(
+            self._requests,
+            self.targets,
+            self._discovery,
+            self._verifier,
+            self._proofs,
+            openid=self._openid,
+            clock=clock,
         )
         self._codes = Share(CODES, patience=PATIENCE)
         self._reaching: asyncio.Task[None] | None = None
@@ -182,36 +196,13 @@ class Provider:
             dpop_key=None if dpop_key is None else dpop_key.encoded,
         )
 
-    async def refresh(self, record: SessionRecord) -> RefreshedTokens:
+    async def refresh(self, record: SessionRecord, target: TokenTarget | None = None) -> RefreshedTokens:
         """Use the record's refresh token, which must not be None; raises `GrantRefused` if it is not valid any more.
 
-        A refused ID token in the answer is told by `RefreshedTokens.refusal` (OpenID Connect Core section 12.2).
+        A refused ID token in the answer is told by `RefreshedTokens.refusal` (OpenID Connect Core section 12.2), an
+        access token that is not for the `target` by its `misfit`.
         """
-        metadata = await self.metadata()
-        if self._openid:
-            # Before the refresh token is spent: without keys the answer could not be used.
-            await self.keys()
-        assert record.refresh_token is not None
-        if self._proofs.are_required and record.dpop_key is None:
-            # Begun while bearer tokens would do: only another login gives it tokens that will.
-            raise GrantRefused("dpop.no_key")
-        dpop_key = self._proofs.key(metadata, record.dpop_key)
-        tokens = await self._requests.refresh(metadata, record.refresh_token, dpop_key)
-        received_at = self._clock()
-        if not self._openid or tokens.id_token is None:
-            return RefreshedTokens(tokens=tokens, received_at=received_at)
-        try:
-            id_token = await self._verifier.refreshed_id_token(
-                metadata, tokens.id_token, record=record, access_token=tokens.access_token
-            )
-        except (InvalidToken, ProviderUnavailable, InvalidProviderAnswer) as error:
-            return RefreshedTokens(tokens=tokens, received_at=received_at, refusal=error.reason)
-        return RefreshedTokens(
-            tokens=tokens,
-            received_at=received_at,
-            id_token=id_token,
-            claims=merge_claims(id_token.claims, {}),
-        )
+        return await self._refreshing.refresh(record, target)
 
     async def claims(self, record: SessionRecord, id_token: IdToken | None) -> dict[str, Any]:
         """Return the user's claims as they are now; `id_token` came with the latest refresh, if one did.

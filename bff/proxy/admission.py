@@ -1,8 +1,9 @@
 """Whether a call may be made, and with which token: the way from a request to `admitted` or `refused`.
 
-    method, path, size ─► cookie ─► cross-origin verdict ─► session read ─► token fresh? ─► scope ─► admitted
-                                                                                 │ no
-                                                                                 └─► refreshed in a task of its own
+    method, path, size ─► cookie ─► cross-origin verdict ─► session read ─► login ─► token fresh? ─► scope ─► admitted
+                            │ none, or no session                                      │ no
+                            └─► anonymous, where allowed: without a token,             └─► refreshed in a task of
+                                or after the same verdict with the gateway's own           its own
 
 Everything but the read and the refresh is decided at once; `cancel` ends the wait, and after it nothing is called.
 """
@@ -22,11 +23,13 @@ from bff.errors import (
     NoSession,
     SessionEnded,
     SessionExpired,
+    StepUpRequired,
     StoreUnavailable,
     as_gateway_error,
 )
 from bff.http.cookies import cookie_values
 from bff.http.cross_origin import is_same_origin
+from bff.http.step_up import CHALLENGED, demanded_step_up
 from bff.http.targets import check_path, upstream_target
 from bff.http.websocket import check_handshake
 from bff.session.cookies import decode_handle
@@ -42,8 +45,8 @@ if TYPE_CHECKING:
 class Applicant(Protocol):
     """Who asks for admission."""
 
-    def admitted(self, target: bytes, token: AccessToken | None) -> None:
-        """The call may be made: to this target, with this token."""
+    def admitted(self, target: bytes, token: AccessToken | None, session: Session | None) -> None:
+        """The call may be made: to this target, with this token, for the user of this session or for nobody."""
         ...
 
     def refused(self, error: GatewayError) -> None:
@@ -102,7 +105,7 @@ class Admission:
         if route.reads_session:
             self._judge_cookie()
         else:
-            self._admit(None)
+            self._admit_anonymous()
 
     def _judge_cookie(self) -> None:
         context, head = self._context, self._request.head
@@ -110,25 +113,30 @@ class Admission:
         if not values:
             if not self._route.allows_anonymous:
                 raise NoSession("cookie.absent")
-            self._admit(None)
+            self._admit_anonymous()
             return
-        if not self._request.is_websocket and not is_same_origin(
-            self._request.method,
-            sec_fetch_site=head.single(b"sec-fetch-site"),
-            origin=head.single(b"origin"),
-            x_csrf=head.single(b"x-csrf"),
-            public_origin=context.public_origin,
-        ):
-            raise CrossOriginRejected("cross_origin")
+        self._judge_origin()
         handle = decode_handle(values[0]) if len(values) == 1 else None
         if handle is None:
             if not self._route.allows_anonymous:
                 raise NoSession("cookie.malformed")
-            self._admit(None)
+            self._admit_anonymous()
             return
         self._handle = handle
         self._key = context.sessions.store_key(handle)
         context.sessions.store.read_for(self._key, self)
+
+    def _judge_origin(self) -> None:
+        request, head = self._request, self._request.head
+        # The origin of a WebSocket handshake was judged with the handshake.
+        if not request.is_websocket and not is_same_origin(
+            request.method,
+            sec_fetch_site=head.single(b"sec-fetch-site"),
+            origin=head.single(b"origin"),
+            x_csrf=head.single(b"x-csrf"),
+            public_origin=self._context.public_origin,
+        ):
+            raise CrossOriginRejected("cross_origin")
 
     # What the store says (`bff.session.store.Waiter`).
 
@@ -142,18 +150,22 @@ class Admission:
 
     def set_result(self, found: StoredSession | Tombstone | None) -> None:
         """Go on with what the store has."""
-        context = self._context
+        context, route = self._context, self._route
         try:
             now = context.clock()
             session = context.sessions.opened(self._handle, self._key, found, now)
-            token = context.tokens.held(session, now)
+            if route.step_up is not None and not route.step_up.is_met(
+                session.record.acr, session.record.auth_time, now
+            ):
+                raise StepUpRequired("route.step_up", login_query=route.step_up.query)
+            token = context.tokens.held(session, now, route.user_target)
             if token is not None:
                 self._admit_session(session, token)
                 return
         except Exception as error:  # noqa: BLE001 -- a call must be answered whatever went wrong
             self._refuse_session(as_gateway_error(error))
             return
-        task = asyncio.get_running_loop().create_task(context.tokens.access_token(session))
+        task = asyncio.get_running_loop().create_task(context.tokens.access_token(session, route.user_target))
         self._pending = task
         task.add_done_callback(self._token_obtained)
 
@@ -178,26 +190,76 @@ class Admission:
         return False
 
     def _admit_session(self, session: Session, token: AccessToken) -> None:
-        context, route = self._context, self._route
-        if route.require_scope and not route.require_scope.issubset(token.scope):
-            raise InsufficientScope("route.require_scope")
+        context = self._context
+        self._judge_scope(token)
         if context.sessions.touch_due(session, context.clock()):
             context.sessions.touch_later(session)
-        self._admit(token)
+        self._admit(token, session)
 
     def _refuse_session(self, error: GatewayError) -> None:
         if self._route.allows_anonymous and isinstance(error, SessionExpired | SessionEnded):
-            self._admit(None)
+            try:
+                self._admit_anonymous()
+            except Exception as anonymous_error:  # noqa: BLE001 -- as above
+                self._refuse(as_gateway_error(anonymous_error))
         else:
             self._refuse(error)
 
-    def _admit(self, token: AccessToken | None) -> None:
+    def _admit_anonymous(self) -> None:
+        """Admit a call that is made for no user: with the gateway's own token where the route says so."""
+        context, target = self._context, self._route.client_target
+        if target is None:
+            self._admit(None, None)
+            return
+        # It acts with the gateway's authority, which no other site's page may use.
+        self._judge_origin()
+        token = context.client_tokens.held(target, context.clock())
+        if token is not None:
+            self._judge_scope(token)
+            self._admit(token, None)
+            return
+        task = asyncio.get_running_loop().create_task(context.client_tokens.access_token(target))
+        self._pending = task
+        task.add_done_callback(self._client_token_obtained)
+
+    def _client_token_obtained(self, task: asyncio.Future[AccessToken]) -> None:
+        if self._has_left(task):
+            return
+        try:
+            token = task.result()
+            self._judge_scope(token)
+            self._admit(token, None)
+        except Exception as error:  # noqa: BLE001 -- as above
+            self._refuse(as_gateway_error(error))
+
+    def _judge_scope(self, token: AccessToken) -> None:
+        route = self._route
+        if route.require_scope and not route.require_scope.issubset(token.scope):
+            raise InsufficientScope("route.require_scope")
+
+    def _admit(self, token: AccessToken | None, session: Session | None) -> None:
         if self._applicant is not None:
             # Kept until it has taken the token: if it cannot, it is refused.
-            self._applicant.admitted(self._target, token)
+            self._applicant.admitted(self._target, token, session)
             self._applicant = None
 
     def _refuse(self, error: GatewayError) -> None:
         applicant, self._applicant = self._applicant, None
         if applicant is not None:
             applicant.refused(error)
+
+
+def step_up(
+    context: ProxyContext, status: int, fields: list[tuple[bytes, bytes]], session: Session
+) -> StepUpRequired | None:
+    """Return the error if an upstream demands another login than the session's (RFC 9470 section 4).
+
+    None too if the session's login is what it demands: a further one would change nothing, and the upstream's own
+    answer says what it has to say.
+    """
+    if status not in CHALLENGED:
+        return None
+    demand, record = demanded_step_up(fields, context.login_params), session.record
+    if demand is None or demand.is_met(record.acr, record.auth_time, context.clock()):
+        return None
+    return StepUpRequired("upstream.step_up", login_query=demand.query)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from bff.errors import GatewayError
 from bff.http.forwarded import Network
 from bff.http.routes import RouteTable
+from bff.http.step_up import StepUp
 from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.pool import Origin, Pool
 from bff.session.record import AccessToken
@@ -19,6 +20,7 @@ from bff.session.store import SessionStore, StoredSession, Tombstone
 from bff.sessions import Session
 from bff.settings import PublicUrl, Route, UpstreamUrl
 from bff.settings.route import RESERVED_PREFIXES
+from bff.settings.token_target import TokenTarget
 
 if TYPE_CHECKING:
     from bff.proxy.exchange import Exchange
@@ -93,18 +95,33 @@ class SessionReader(Protocol):
 class TokenSource(Protocol):
     """The part of `bff.tokens.Tokens` that a proxied call needs."""
 
-    def held(self, session: Session, now: float) -> AccessToken | None:
+    def held(self, session: Session, now: float, target: TokenTarget | None = None) -> AccessToken | None:
         """Return the session's access token if it is fresh."""
         ...
 
-    async def access_token(self, session: Session) -> tuple[Session, AccessToken]:
+    async def access_token(self, session: Session, target: TokenTarget | None = None) -> tuple[Session, AccessToken]:
         """Return a fresh access token, refreshed if need be."""
+        ...
+
+
+class ClientTokenSource(Protocol):
+    """The part of `bff.tokens.ClientTokens` that a proxied call needs."""
+
+    def held(self, target: TokenTarget, now: float) -> AccessToken | None:
+        """Return the gateway's own access token if it is alive."""
+        ...
+
+    async def access_token(self, target: TokenTarget) -> AccessToken:
+        """Return one, asked for if need be."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ProxiedRoute:
-    """A route with all that can be known before a request arrives."""
+    """A route with all that can be known before a request arrives.
+
+    `user_target` is None where the login's own token goes along, `client_target` where the gateway's own never does.
+    """
 
     prefix: str
     prefix_bytes: bytes
@@ -121,6 +138,9 @@ class ProxiedRoute:
     max_body: int
     meter: Meter
     websocket: bool = False
+    user_target: TokenTarget | None = None
+    client_target: TokenTarget | None = None
+    step_up: StepUp | None = None
 
     @staticmethod
     def dev_server(upstream: UpstreamUrl, meter: Meter) -> ProxiedRoute:
@@ -145,14 +165,17 @@ class ProxiedRoute:
             host_line=b"Host: %b\r\n" % upstream.host.encode("ascii"),
             upstream_path=upstream.path.encode("ascii"),
             methods=frozenset(method.encode("ascii") for method in route.methods),
-            reads_session=route.token != "none",  # noqa: S105 -- a policy's name
-            allows_anonymous=route.token == "user-or-none",  # noqa: S105 -- a policy's name
+            reads_session=route.token.startswith("user"),
+            allows_anonymous=route.token in ("user-or-client", "user-or-none"),
             require_scope=frozenset(route.require_scope),
             cookie_names=frozenset(name.encode("ascii") for name in route.set_cookie),
             websocket=route.websocket,
             timeout=route.timeout,
             max_body=route.max_body,
             meter=meter,
+            user_target=route.user_target,
+            client_target=route.client_target,
+            step_up=StepUp(route.acr_values, route.max_age) if route.demands_step_up else None,
         )
 
 
@@ -165,6 +188,8 @@ class ProxyContext:
         routes: Sequence[ProxiedRoute],
         sessions: SessionReader,
         tokens: TokenSource,
+        client_tokens: ClientTokenSource,
+        login_params: Collection[str],
         access_log: AccessLog,
         on_refusal: OnRefusal,
         public_url: PublicUrl,
@@ -179,6 +204,8 @@ class ProxyContext:
         self.routes = RouteTable(routes, reserved=RESERVED_PREFIXES)
         self.sessions = sessions
         self.tokens = tokens
+        self.client_tokens = client_tokens
+        self.login_params = frozenset(login_params)
         self.access_log = access_log
         self.on_refusal = on_refusal
         self.public_url = public_url

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from bff.errors import BadRequest, BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnavailable
 from bff.http.answer_head import AnswerHead
 from bff.http.upstream_head import upstream_head
-from bff.proxy.admission import Admission
+from bff.proxy.admission import Admission, step_up
 from bff.proxy.connecting import Connecting
 from bff.proxy.patience import STALL_LIMIT, Patience
 from bff.proxy.repetition import repeats
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from bff.proxy.front import Front
     from bff.proxy.request import Request
     from bff.session.record import AccessToken
-
-_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
+    from bff.sessions import Session
 
 
 class Exchange:
@@ -44,8 +43,8 @@ class Exchange:
 
     __slots__ = (
         "_admission", "_back", "_bound", "_chunks_answer", "_connecting", "_context", "_deadline", "_front", "_out",
-        "_patience", "_report", "_request", "_request_head", "_route", "_was_retried", "body", "closes_front",
-        "state", "to_head_request",
+        "_patience", "_report", "_request", "_request_head", "_route", "_session",
+        "body", "closes_front", "state", "to_head_request",
     )  # fmt: skip
 
     accepts_upgrade = False
@@ -60,13 +59,14 @@ class Exchange:
         self.body = RequestBody(request.method, request.head, route.max_body)
         self.to_head_request = request.method == b"HEAD"
         self._admission: Admission | None = None
+        self._session: Session | None = None
         self._connecting: Connecting | None = None
         self._back: Back | None = None
         self._bound: BoundToken | None = None
         self._request_head = b""
         self._out: list[bytes] = []
         self._report = Report()
-        self._chunks_answer = self._was_retried = False
+        self._chunks_answer = False
         self._patience = Patience(context.now, STALL_LIMIT)
         self._deadline = context.now + route.timeout
 
@@ -78,10 +78,11 @@ class Exchange:
         self._admission = Admission(self._context, self._route, self._request, self)
         self._admission.begin()
 
-    def admitted(self, target: bytes, token: AccessToken | None) -> None:
+    def admitted(self, target: bytes, token: AccessToken | None, session: Session | None) -> None:
         """Put the request head together and find a connection for it."""
         route, request, head = self._route, self._request, self._request.head
         self._admission = None
+        self._session = session
         self._deadline = self._context.now + route.timeout
         if token is not None and token.dpop_key is not None:
             self._bound, token = self._context.proofs.of(token, route, request.method, target), None
@@ -138,7 +139,7 @@ class Exchange:
         if self.state is State.ENDED or self.body.is_complete:
             return
         if self.body.has_progressed:
-            self._move()
+            self._patience.renew(self._context.now)
             self._deadline = self._context.now + self._route.timeout
         try:
             if not self.body.add(data):
@@ -158,7 +159,7 @@ class Exchange:
 
     def resume_request(self) -> None:
         """The upstream keeps up again."""
-        self._move()
+        self._patience.renew(self._context.now)
         self._front.resume_request_body()
 
     # The answer, from the back.
@@ -175,9 +176,12 @@ class Exchange:
         )
         if self._bound is not None and repeats(self, self._back, self._bound, status, fields):
             return head.ends_with_connection
+        session, self._session = self._session, None
+        if session is not None and (demand := step_up(self._context, status, fields, session)) is not None:
+            self.refused(demand)
+            return False
         self.state = State.ANSWERING
-        self._report.status = status
-        self._report.answered_at = monotonic()
+        self._report.answered(status)
         is_length_unknown = head.has_body and head.content_length is None
         self._chunks_answer = is_length_unknown and request.is_http_11
         # HTTP/1.0 knows an unknown length only as the end of the connection. And where the upstream answers before it
@@ -224,9 +228,7 @@ class Exchange:
         """The upstream's connection broke, or what it said cannot be an answer."""
         back, self._back = self._back, None
         is_stale = back is not None and back.served > 0 and not back.has_answered and self.state is State.WAITING
-        is_repeatable = self._request.method in _IDEMPOTENT and self.body.is_absent and not self._was_retried
-        if is_stale and is_repeatable:
-            self._was_retried = True
+        if is_stale and self.body.may_be_repeated():
             self._connect()
         else:
             self.refused(UpstreamUnavailable(reason))
@@ -235,18 +237,15 @@ class Exchange:
 
     def pause_answer(self) -> None:
         """The browser does not keep up with the answer."""
-        self._move()
+        self._patience.renew(self._context.now)
         if self._back is not None:
             self._back.transport.pause_reading()
 
     def resume_answer(self) -> None:
         """The browser keeps up again."""
-        self._move()
+        self._patience.renew(self._context.now)
         if self._back is not None:
             self._back.transport.resume_reading()
-
-    def _move(self) -> None:
-        self._patience.until = self._context.now + STALL_LIMIT
 
     def sweep(self, now: float) -> None:
         """Enforce the deadlines; called about twice a second."""

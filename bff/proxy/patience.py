@@ -22,6 +22,10 @@ class Patience:
         self.until = now + seconds
         self._backlog = 0
 
+    def renew(self, now: float) -> None:
+        """Begin again: the browser, or whoever it waits for, has moved."""
+        self.until = now + STALL_LIMIT
+
     def is_over(self, now: float, transport: asyncio.Transport) -> bool:
         """Whether the deadline has passed; to be asked regularly."""
         backlog = transport.get_write_buffer_size()

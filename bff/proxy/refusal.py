@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bff.errors import GatewayError, NoSession
+from bff.errors import GatewayError, NoSession, StepUpRequired
 from bff.http.answer_head import STATUS_LINES
 from bff.http.problem import PROBLEM_MEDIA_TYPE, is_navigation, problem_body, problem_headers
 from bff.http.problem_page import problem_page
@@ -19,7 +19,7 @@ def refusal(
     error: GatewayError, request: Request | None, *, closes: bool, date: bytes, request_id: str = ""
 ) -> tuple[bytes, bytes]:
     """Return header section and body of the answer to a request that is refused."""
-    login_url = _LOGIN_URL if isinstance(error, NoSession) else None
+    login_url = _login_url(error)
     if request is not None:
         request_id = request.request_id
     headers = problem_headers(error)
@@ -39,3 +39,9 @@ def refusal(
         headers.append(("Connection", "close"))
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
     return STATUS_LINES[error.status] + date + lines.encode("ascii") + b"\r\n", body
+
+
+def _login_url(error: GatewayError) -> str | None:
+    if isinstance(error, StepUpRequired):
+        return f"{_LOGIN_URL}?{error.login_query}"
+    return _LOGIN_URL if isinstance(error, NoSession) else None

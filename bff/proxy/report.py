@@ -24,6 +24,11 @@ class Report:
         self.sent_at = 0.0
         self.answered_at = 0.0
 
+    def answered(self, status: int) -> None:
+        """Note the status of the upstream's answer, and when it came."""
+        self.status = status
+        self.answered_at = monotonic()
+
     def write(
         self, context: ProxyContext, route: ProxiedRoute, request: Request, *, client: str, code: str | None
     ) -> None:

@@ -14,6 +14,7 @@ HOLD_LIMIT = 64 * 1024
 PROGRESS = 1024
 """Bytes that must come for a deadline to move on: a body of single bytes holds no upstream for ever."""
 _LAST_CHUNK = b"0\r\n\r\n"
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 _USUALLY_WITHOUT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"DELETE"})
 
 
@@ -25,6 +26,7 @@ class RequestBody:
         "_held",
         "_held_size",
         "_is_chunked",
+        "_is_idempotent",
         "_is_small",
         "_is_unexpected",
         "_kept",
@@ -39,6 +41,7 @@ class RequestBody:
         self.is_complete = head.content_length in (None, 0) and not head.is_chunked
         self.received = self._progress_at = 0
         self._is_chunked = head.is_chunked
+        self._is_idempotent = method in _IDEMPOTENT
         self._is_unexpected = method in _USUALLY_WITHOUT
         self._is_small = (
             head.content_length is not None and head.content_length <= HOLD_LIMIT and not head.all(b"expect")
@@ -62,6 +65,11 @@ class RequestBody:
     def is_absent(self) -> bool:
         """Whether the request has no body at all."""
         return self.is_complete and self.received == 0 and not self._is_chunked
+
+    def may_be_repeated(self) -> bool:
+        """Whether the request may be sent again: nothing of it is lost, and twice is as good as once; true once."""
+        may, self._is_idempotent = self._is_idempotent and self.is_absent, False
+        return may
 
     @property
     def leaves_no_doubt(self) -> bool:

@@ -1,6 +1,6 @@
 """Sealing: a session record only the gateway can open, and only together with the browser's cookie.
 
-    sealed record, and sealed login transaction (then base64url):
+    sealed record, value the instances share, and sealed login transaction (this in base64url):
 
      0         1               9                 21                       n-16        n
      +---------+---------------+-----------------+------------------------+-----------+
@@ -15,6 +15,9 @@
 So a copy of the store opens nothing, a leaked secret key opens nothing without the cookie, two records cannot change
 places, and a record cannot move to a gateway with another issuer, client or origin. Every session has its own key,
 so a random nonce never comes near its limit. Every part of the associated data but the last has a fixed length.
+
+What belongs to no session has no handle: a value that the instances share is sealed under a key derived from the
+secret key and the value's own name.
 
 The newest secret key seals; all of them open. The key id, derived from the secret key by HKDF, says which.
 """
@@ -77,12 +80,13 @@ def hash_parts(*parts: str) -> bytes:
 class _SealingKey:
     """What is derived from one secret key: its id, and one pre-computed HMAC state per purpose."""
 
-    __slots__ = ("associated_data", "prefix", "session", "transaction")
+    __slots__ = ("associated_data", "prefix", "session", "shared", "transaction")
 
     def __init__(self, secret_key: bytes, context: bytes) -> None:
         self.prefix = FORMAT + _derive(secret_key, b"bff key id", KEY_ID_LENGTH)
         self.associated_data = self.prefix + context
         self.session = HMAC(_derive(secret_key, b"bff session record", 32), SHA256())
+        self.shared = HMAC(_derive(secret_key, b"bff shared value", 32), SHA256())
         self.transaction = HMAC(_derive(secret_key, b"bff login transaction", 32), SHA256())
 
 
@@ -150,6 +154,17 @@ class Sealer:
             raise SealBroken("format") from None
         sealing_key = self._key_of(sealed)
         return _decrypt(sealed, _subkey(sealing_key.transaction, label), sealing_key.associated_data + label)
+
+    def seal_shared(self, data: bytes, *, name: str) -> bytes:
+        """Return the data sealed for all instances, to be kept under this name only."""
+        label = name.encode()
+        return self._encrypt(self._newest, _subkey(self._newest.shared, label), data, label)
+
+    def open_shared(self, sealed: bytes, *, name: str) -> bytes:
+        """Return what an instance sealed under this name; raises `SealBroken`."""
+        label = name.encode()
+        sealing_key = self._key_of(sealed)
+        return _decrypt(sealed, _subkey(sealing_key.shared, label), sealing_key.associated_data + label)
 
     def _key_of(self, sealed: bytes) -> _SealingKey:
         if len(sealed) < _MINIMUM_LENGTH:

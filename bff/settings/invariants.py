@@ -51,6 +51,11 @@ def check_routes(routes: tuple[Route, ...], values: Mapping[str, Any], faults: F
             bare = name.lower().removeprefix("__host-http-")
             if bare == cookie or bare.startswith(f"{cookie}-login-"):
                 faults.add(where, "set_cookie must not let an upstream set the gateway's own cookie", "Remove the name")
+        for name, is_demanded in (("acr_values", bool(route.acr_values)), ("max_age", route.max_age is not None)):
+            if is_demanded and name not in values.get("BFF_LOGIN_PARAMS", (name,)):
+                faults.add(where, f"demands {name}, which BFF_LOGIN_PARAMS does not pass on", "Add it to that list")
+            if is_demanded and "openid" not in values.get("BFF_SCOPES", ("openid",)):
+                faults.add(where, f"demands {name}, which only an ID token tells", "Add openid to BFF_SCOPES")
         is_here = is_loopback(host) or host in _WILDCARD_ADDRESSES
         if is_here and is_loopback(route.upstream.hostname) and route.upstream.port == port:
             faults.add(where, "has the gateway itself as its upstream", "Check the port of the upstream and BFF_PORT")

@@ -26,6 +26,7 @@ SIGNATURE_ALGORITHMS: Final = (
 
 _SCOPE = re.compile(r"[!#-\[\]-~]+")
 _PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_CONTEXT = re.compile(r"[!#-\[\]-~]{1,256}")
 _CLAIM = re.compile(r"[!#-\[\]-~]{1,256}")
 
 
@@ -79,4 +80,14 @@ def claims(text: str) -> tuple[str, ...]:
     found = words(text)
     if not all(_CLAIM.fullmatch(claim) for claim in found):
         raise Unacceptable("must be names of claims in visible ASCII", "Correct the names")
+    return found
+
+
+def authentication_contexts(text: str) -> tuple[str, ...]:
+    """Return authentication context class references (OpenID Connect Core section 2); raises `Unacceptable`."""
+    if "," in text:
+        raise Unacceptable("must be separated by spaces, not commas", 'Write a list, for example ["gold", "silver"]')
+    found = words(text)
+    if not all(_CONTEXT.fullmatch(name) for name in found):
+        raise Unacceptable("must be visible ASCII without quotes and backslashes", "Correct the names of the contexts")
     return found

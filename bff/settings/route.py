@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
 from bff.settings.fault import Faults, Unacceptable, near_miss, one_of, shown_name
-from bff.settings.openid import scopes
-from bff.settings.urls import UpstreamUrl, parse_upstream_url
-from bff.settings.values import duration, size, tokens
+from bff.settings.openid import authentication_contexts, scopes
+from bff.settings.token_target import TokenTarget
+from bff.settings.urls import UpstreamUrl, parse_absolute_uri, parse_upstream_url
+from bff.settings.values import duration, printable_text, size, tokens
 
 TokenPolicy = Literal["user", "client", "user-or-client", "user-or-none", "none"]
 
@@ -19,16 +20,21 @@ TOKEN_POLICIES: Final = ("user", "client", "user-or-client", "user-or-none", "no
 RESERVED_PREFIXES: Final = ("/bff", "/healthz", "/readyz")
 FIELDS: Final = (
     *("prefix", "upstream", "methods", "token", "resource", "audience", "scope", "exchange", "require_scope"),
-    *("acr_values", "max_age", "websocket", "timeout", "max_body", "set_cookie"),
+    *("expect_audience", "acr_values", "max_age", "websocket", "timeout", "max_body", "set_cookie"),
 )
-NOT_YET: Final = ("resource", "audience", "scope", "exchange", "acr_values", "max_age", "websocket")
+NOT_YET: Final = ("websocket",)
 
+_LONGEST_TEXT = 2048
+_LONGEST_AGE = 365 * 86400.0
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Calls whose path begins with `prefix` go to `upstream`; `timeout` is in seconds, `max_body` in bytes."""
+    """Calls whose path begins with `prefix` go to `upstream`; times are in seconds, `max_body` in bytes.
+
+    `acr_values` are the authentication context classes of which a user's login must have one.
+    """
 
     prefix: str
     upstream: UpstreamUrl
@@ -38,9 +44,10 @@ class Route:
     audience: str | None = None
     scope: tuple[str, ...] = ()
     exchange: bool = False
+    expect_audience: str | None = None
     require_scope: tuple[str, ...] = ()
     acr_values: tuple[str, ...] = ()
-    max_age: float | None = None
+    max_age: int | None = None
     websocket: bool = False
     timeout: float = 60.0
     max_body: int = 64 * 2**20
@@ -50,6 +57,38 @@ class Route:
     def name(self) -> str:
         """What logs and metrics call the route."""
         return self.prefix
+
+    @property
+    def user_target(self) -> TokenTarget | None:
+        """What a user's token must be for, None for the login's own."""
+        if not self.names_target:
+            return None
+        return TokenTarget(
+            resource=self.resource,
+            audience=self.audience,
+            scope=self.scope,
+            is_exchanged=self.exchange,
+            expect_audience=self.expect_audience,
+        )
+
+    @property
+    def client_target(self) -> TokenTarget | None:
+        """What the client's own token must be for, None if the route never sends one."""
+        if "client" not in self.token:
+            return None
+        return TokenTarget(
+            resource=self.resource, audience=self.audience, scope=self.scope, expect_audience=self.expect_audience
+        )
+
+    @property
+    def demands_step_up(self) -> bool:
+        """Whether the kind or the age of the user's login matters."""
+        return bool(self.acr_values) or self.max_age is not None
+
+    @property
+    def names_target(self) -> bool:
+        """Whether the route names an API, or a scope, of its own."""
+        return self.resource is not None or self.audience is not None or bool(self.scope)
 
 
 def parse_prefix(value: object) -> str:
@@ -92,11 +131,29 @@ def parse_route(
                 faults.add(where, f"{name} {fault.rule}", fault.cure)
         elif name in ("prefix", "upstream"):
             faults.add(where, f"needs {name}", f"Add {name}")
-    if values.get("require_scope") and values.get("token", "user") != "user":
-        faults.add(
-            where, "require_scope needs token user: without a session nothing was granted", "Remove one of the two"
-        )
-    return None if len(faults.lines) > before else Route(**values)
+    if len(faults.lines) > before:
+        return None
+    route = Route(**values)
+    for rule, cure in contradictions(route):
+        faults.add(where, rule, cure)
+    return None if len(faults.lines) > before else route
+
+
+def contradictions(route: Route) -> Iterator[tuple[str, str]]:
+    """Yield what cannot be meant together, each with its cure."""
+    policy = route.token
+    if policy == "none" and route.names_target:
+        yield "names an API or a scope, but token none sends no token", "Choose another token, or remove the fields"
+    if route.exchange and not route.names_target:
+        yield "exchange needs resource, audience or scope: what the new token is for", "Add one of them"
+    if route.exchange and policy in ("client", "none"):
+        yield f"exchange needs a user's token, which token {policy} never has", "Remove exchange, or set token user"
+    if route.expect_audience is not None and route.resource is None and route.audience is None:
+        yield "expect_audience needs resource or audience", "Add the one that the provider writes another way"
+    if route.require_scope and policy in ("user-or-none", "none"):
+        yield f"require_scope needs a token in every call, which token {policy} has not", "Remove one of the two"
+    if route.demands_step_up and policy != "user":
+        yield "acr_values and max_age need token user: they judge a login", "Remove them, or set token user"
 
 
 def _text(parse: Callable[[str], Any]) -> Callable[[object], Any]:
@@ -140,9 +197,23 @@ def _methods(value: object) -> frozenset[str]:
 def _policy(value: str) -> str:
     if value not in TOKEN_POLICIES:
         raise one_of(value, TOKEN_POLICIES)
-    if "client" in value:
-        raise Unacceptable(f"{value} is not yet supported by this version", "Use user, user-or-none or none")
     return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Unacceptable("must be true or false", "Write it without quotes")
+    return value
+
+
+def _text_of_one(value: str) -> str:
+    if not value.strip() or len(value) > _LONGEST_TEXT:
+        raise Unacceptable(f"must be a text of 1 to {_LONGEST_TEXT} characters", "Leave it out, or name the API")
+    return printable_text(value)
+
+
+def _max_age(value: str) -> int:
+    return int(duration(1, _LONGEST_AGE)(value))
 
 
 _PARSERS: Final[dict[str, Callable[[object], Any]]] = {
@@ -150,7 +221,14 @@ _PARSERS: Final[dict[str, Callable[[object], Any]]] = {
     "upstream": _text(parse_upstream_url),
     "methods": _methods,
     "token": _text(_policy),
+    "resource": _text(parse_absolute_uri),
+    "audience": _text(_text_of_one),
+    "scope": _list(scopes),
+    "exchange": _flag,
+    "expect_audience": _text(_text_of_one),
     "require_scope": _list(scopes),
+    "acr_values": _list(authentication_contexts),
+    "max_age": _number(_max_age),
     "timeout": _number(duration(0.1, 86400)),
     "max_body": _number(size),
     "set_cookie": _list(tokens),

@@ -8,8 +8,9 @@ import msgspec
 
 from bff.errors import LoginFailed
 from bff.oauth.token_response import TokenResponse
-from bff.provider import Login, RefreshedTokens
+from bff.provider import Login, RefreshedTokens, TargetToken
 from bff.session.record import AccessToken, SessionRecord
+from bff.settings.token_target import TokenTarget
 
 ASSUMED_LIFETIME = 300.0
 """Seconds an access token is taken to live when the provider does not say and there is a refresh token."""
@@ -51,20 +52,46 @@ def record_from_login(login: Login, *, now: float, max_lifetime: float) -> Sessi
 def record_after_refresh(record: SessionRecord, refreshed: RefreshedTokens) -> SessionRecord:
     """Return the record with the refreshed tokens in it and the refreshed ID token's claims over the old ones.
 
-    What the answer leaves out stays as it was: the refresh token, the scope (RFC 6749 sections 5.1 and 6).
+    The access token becomes that of the target it was asked for, unless it is a misfit. What the answer leaves out
+    stays as it was: the refresh token, the scope (RFC 6749 sections 5.1 and 6).
     """
     tokens, id_token, now = refreshed.tokens, refreshed.id_token, refreshed.received_at
     refresh_token = tokens.refresh_token or record.refresh_token
+    changed = msgspec.structs.replace(record, refresh_token=refresh_token)
     scope = record.access_token.scope if tokens.scope is None else tokens.scope
-    changed = msgspec.structs.replace(
-        record,
-        refresh_token=refresh_token,
-        access_token=_access_token(tokens, refresh_token, scope, record.dpop_key, now),
-        refreshed_at=now,
-    )
+    if refreshed.target is None:
+        access_token = _access_token(tokens, refresh_token, scope, record.dpop_key, now)
+        changed = msgspec.structs.replace(changed, access_token=access_token, refreshed_at=now)
+    elif refreshed.misfit is None:
+        token = TargetToken(
+            value=tokens.access_token,
+            expires_in=tokens.expires_in,
+            scope=scope,
+            received_at=now,
+            dpop_key=record.dpop_key if tokens.is_bound else None,
+        )
+        changed = record_with_target(changed, refreshed.target, token)
     if id_token is None:
         return changed
     return msgspec.structs.replace(changed, id_token=id_token.token, claims={**record.claims, **refreshed.claims})
+
+
+def record_with_target(record: SessionRecord, target: TokenTarget, token: TargetToken) -> SessionRecord:
+    """Return the record with the token for another API in it, and without those that have expired."""
+    now = token.received_at
+    kept = {name: held for name, held in record.target_tokens.items() if held.is_fresh(now, 0)}
+    return msgspec.structs.replace(record, target_tokens={**kept, target.name: target_access_token(token)})
+
+
+def target_access_token(token: TargetToken) -> AccessToken:
+    """Return the token as it is kept: until it expires, however long it lives, for it can be had again."""
+    expires_in = ASSUMED_LIFETIME if token.expires_in is None else token.expires_in
+    return AccessToken(token.value, token.received_at + expires_in, token.scope, token.received_at, token.dpop_key)
+
+
+def record_without_targets(record: SessionRecord) -> SessionRecord:
+    """Return the record without the tokens for other APIs: they are to be had anew."""
+    return msgspec.structs.replace(record, target_tokens={})
 
 
 def record_without_refresh(record: SessionRecord) -> SessionRecord:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import msgspec
 
@@ -28,46 +28,16 @@ from bff.errors import (
 )
 from bff.logs import event
 from bff.oauth.id_token import IdToken
-from bff.provider import PROVIDER_TIMEOUT, Provider, RefreshedTokens
-from bff.session.record import SessionRecord
+from bff.provider import Provider, RefreshedTokens
 from bff.sessions import Session, Sessions
 from bff.tokens.backoff import ProviderBreaker, RefreshPauses
 from bff.tokens.lease import Lease
-from bff.tokens.records import record_without_refresh
+from bff.tokens.need import Need, Refreshed
+from bff.tokens.records import record_without_refresh, record_without_targets
+from bff.tokens.turn import LONGEST_PAUSE, PAUSE, Turns
 from bff.tokens.writer import RefreshedTokensWriter
 
-LEASE_LIFETIME: Final = 3 * PROVIDER_TIMEOUT
-"""Seconds: the provider's answer, a wait for its new keys, their fetch, and the store's own time-outs."""
-
-WAIT_FOR_PEER: Final = LEASE_LIFETIME + PROVIDER_TIMEOUT
-"""Seconds a call waits for another instance's refresh: past the death of that instance and a refresh of its own."""
-
-WAIT_WHILE_ALIVE: Final = PROVIDER_TIMEOUT / 2
-"""The same for a call that can go on with the token it has."""
-
-PAUSE: Final = 5.0
-LONGEST_PAUSE: Final = 30.0
-"""Seconds for which a session is left alone after a failed refresh: what the provider asks for, between these two."""
-
-_FIRST_POLL, _LAST_POLL = 0.05, 0.25
 _BREAKER_THRESHOLD, _BREAKER_PAUSE = 5, 2.0
-_MARGIN = 60.0
-
-
-class Refreshed(msgspec.Struct, frozen=True):
-    """The session as it is after a refresh; `failure` if that could not be done or not completed."""
-
-    session: Session
-    failure: ProviderUnavailable | InvalidProviderAnswer | ClientRefused | None = None
-
-
-def is_due(record: SessionRecord, now: float) -> bool:
-    """Whether the access token is to be renewed: a minute before it expires, or a third of its life if less."""
-    expires_at = record.access_token.expires_at
-    if expires_at is None:
-        return False
-    received_at = record.created_at if record.refreshed_at is None else record.refreshed_at
-    return not record.access_token.is_fresh(now, min(_MARGIN, max(0.0, expires_at - received_at) / 3))
 
 
 class Refresher:
@@ -78,40 +48,36 @@ class Refresher:
         provider: Provider,
         sessions: Sessions,
         pauses: RefreshPauses,
+        turns: Turns,
         *,
         clock: Callable[[], float],
-        random_bytes: Callable[[int], bytes],
         on_refresh: Callable[[str], None],
     ) -> None:
         self._provider = provider
         self._sessions = sessions
         self._pauses = pauses
         self._clock = clock
-        self._random_bytes = random_bytes
+        self._turns = turns
         self._on_refresh = on_refresh
         self._breaker = ProviderBreaker(clock=clock, threshold=_BREAKER_THRESHOLD, pause=_BREAKER_PAUSE)
         self._writer = RefreshedTokensWriter(provider, sessions, clock=clock)
 
-    async def run(self, session: Session, *, forced: bool) -> Refreshed:
-        """Return the session with fresh tokens, or as it is and the reason; not twice at a time for one session.
+    async def run(self, session: Session, need: Need) -> Refreshed:
+        """Return the session with the token needed, or as it is and the reason; not twice at a time for one session.
 
-        `forced` renews a token that is fresh too, and reads the claims again. Raises `SessionEnded`,
-        `SessionExpired` or `StoreUnavailable`.
+        A need that is forced has the claims read again too. Raises `SessionEnded`, `SessionExpired` or
+        `StoreUnavailable`.
         """
         unsaved = self._writer.unsaved(session.key)
         if unsaved is not None:
             return Refreshed(unsaved)
-        lease = Lease(
-            self._sessions.store,
-            f"refresh:{session.key}",
-            owner=self._random_bytes(16).hex(),
-            lifetime=LEASE_LIFETIME,
-        )
-        instead = await self._without_lease(session, lease, forced)
+        # One for all its tokens, for they come from one refresh token that may be used once.
+        lease = self._turns.lease(f"refresh:{session.key}")
+        instead = await self._turns.wait(session, lease, need)
         if instead is not None:
             return instead
         try:
-            return await self._with_lease(session, lease, forced)
+            return await self._with_lease(session, lease, need)
         finally:
             if self._writer.unsaved(session.key) is None:
                 await asyncio.shield(lease.release())
@@ -120,40 +86,23 @@ class Refresher:
         """Wait `within` seconds for tokens that are not yet in the store."""
         await self._writer.close(within)
 
-    async def _without_lease(self, session: Session, lease: Lease, forced: bool) -> Refreshed | None:
-        """Wait until the lease is ours, and then return None, or until another instance has done the work."""
-        started_at, delay = self._clock(), _FIRST_POLL
-        while not await lease.acquire():
-            current = await self._sessions.resume(session.handle)
-            now = self._clock()
-            if not forced and not is_due(current.record, now):
-                return Refreshed(current)
-            left = (current.record.access_token.expires_at or now) - now
-            goes_on = left > 0 and not forced
-            if now - started_at >= (WAIT_WHILE_ALIVE if goes_on else WAIT_FOR_PEER):
-                if goes_on:
-                    self._pauses.note(session.key, min(PAUSE, left))
-                return Refreshed(current, ProviderUnavailable("refresh.held_elsewhere", PAUSE))
-            # Jitter: instances that began to wait together do not stay together.
-            await asyncio.sleep(delay * (0.75 + self._random_bytes(1)[0] / 512))
-            delay = min(delay * 1.5, _LAST_POLL)
-        return None
-
-    async def _with_lease(self, session: Session, lease: Lease, forced: bool) -> Refreshed:
+    async def _with_lease(self, session: Session, lease: Lease, need: Need) -> Refreshed:
         session = await self._sessions.resume(session.handle)
         now = self._clock()
-        if not forced and not is_due(session.record, now):
+        if not need.is_unmet(session.record, now):
             return Refreshed(session)
         if session.record.refresh_token is None:
             if not session.record.access_token.is_fresh(now, 0):
                 raise SessionExpired("access_token.expired")
-            return await self._with_claims(session, None) if forced else Refreshed(session)
-        left = await self._pauses.left(session.key) or self._breaker.enter()
+            return await self._with_claims(session, None) if need.is_forced else Refreshed(session)
+        left = await self._left(session.key, need)
         if left > 0:
-            self._pauses.note(session.key, left)
             return Refreshed(session, ProviderUnavailable("refresh.paused", left))
+        if need.is_forced:
+            # What was derived from the old tokens is to be had anew.
+            session = msgspec.structs.replace(session, record=record_without_targets(session.record))
         try:
-            refreshed = await self._provider.refresh(session.record)
+            refreshed = await self._provider.refresh(session.record, need.target)
         except GrantRefused:
             self._breaker.succeeded()
             return await self._after_grant_refused(session)
@@ -163,13 +112,15 @@ class Refresher:
             event(failure.log_level, "refresh.failed", reason=failure.reason)
             return Refreshed(session, failure)
         except (ProviderUnavailable, InvalidProviderAnswer, ClientRefused) as failure:
-            return await self._postponed(session, failure)
+            return await self._postponed(session, failure, need)
         self._breaker.succeeded()
         if refreshed.refusal is not None:
             return await self._after_refusal(session, refreshed)
         session = await self._writer.save(session, refreshed, lease)
+        if refreshed.misfit is not None:
+            return await self._postponed(session, InvalidProviderAnswer(refreshed.misfit), need)
         self._on_refresh("refreshed")
-        if forced and self._writer.unsaved(session.key) is None:
+        if need.is_forced and self._writer.unsaved(session.key) is None:
             return await self._with_claims(session, refreshed.id_token)
         return Refreshed(session)
 
@@ -183,9 +134,22 @@ class Refresher:
         await self._sessions.end(session.key, "grant_refused")
         raise SessionEnded("refresh.grant_refused")
 
+    async def _left(self, key: str, need: Need) -> float:
+        """Return how many seconds the provider is still to be left alone, by what any instance knows."""
+        left = await self._pauses.left(key)
+        if left <= 0 and need.target is not None:
+            left = await self._pauses.left(need.key(key))
+        if left <= 0:
+            left = self._breaker.enter()
+            if left > 0:
+                self._pauses.note(key, left)
+        return left
+
     async def _postponed(
-        self, session: Session, failure: ProviderUnavailable | InvalidProviderAnswer | ClientRefused
+        self, session: Session, failure: ProviderUnavailable | InvalidProviderAnswer | ClientRefused, need: Need
     ) -> Refreshed:
+        # What is wrong with the request for one API is no reason to leave the others without tokens.
+        is_of_target = need.target is not None and not isinstance(failure, ProviderUnavailable)
         pause = min(max(PAUSE, failure.retry_after or 0.0), LONGEST_PAUSE)
         if isinstance(failure, ProviderUnavailable):
             self._breaker.failed()
@@ -194,7 +158,7 @@ class Refresher:
             self._breaker.succeeded()
             self._on_refresh("client_refused" if isinstance(failure, ClientRefused) else "invalid_answer")
         event(failure.log_level, "refresh.failed", reason=failure.reason)
-        await self._pauses.begin(session.key, pause)
+        await self._pauses.begin(need.key(session.key) if is_of_target else session.key, pause)
         return Refreshed(session, failure)
 
     async def _after_refusal(self, session: Session, refreshed: RefreshedTokens) -> Refreshed:

@@ -16,8 +16,9 @@ from bff.session.record import AccessToken, SessionRecord
 from bff.session.sealing import Sealer, sealing_context
 from bff.session.store import EndListener, SessionStore, StoredSession, Tombstone, Waiter
 from bff.sessions import Session, Sessions
+from bff.settings.token_target import TokenTarget
 from bff.stores.memory import MemoryStore
-from bff.tokens import Tokens
+from bff.tokens import ClientTokens, Tokens
 from tests.support.provider_double import ProviderDouble
 from tests.support.provider_settings import PUBLIC_URL, provider_settings
 from tests.support.signed_tokens import CLIENT_ID, ISSUER
@@ -162,6 +163,14 @@ class Instance:
             random_bytes=secrets.token_bytes,
             on_event=lambda level, name, **fields: None,
         )
+        self.client_tokens = ClientTokens(
+            self.provider,
+            self.store,
+            Sealer([secret_key], sealing_context(ISSUER, CLIENT_ID, PUBLIC_URL), random_bytes=secrets.token_bytes),
+            clock=clock,
+            random_bytes=secrets.token_bytes,
+            on_refresh=self.outcomes.append,
+        )
         self.tokens = Tokens(
             self.provider,
             self.sessions,
@@ -170,10 +179,10 @@ class Instance:
             on_refresh=self.outcomes.append,
         )
 
-    async def call(self, handle: bytes) -> str:
+    async def call(self, handle: bytes, target: TokenTarget | None = None) -> str:
         """Do what a proxied call does: read the session, get a token; return the token."""
         session = await self.sessions.resume(handle)
-        _, token = await self.tokens.access_token(session)
+        _, token = await self.tokens.access_token(session, target)
         return token.value
 
 

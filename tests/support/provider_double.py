@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 import httpx2
 
+from bff.oauth.token_response import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
 from tests.support.signed_tokens import CLIENT_ID, ISSUER, NONCE, PrivateKey, key_set, public_jwk, rsa_key, sign
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
@@ -27,7 +28,10 @@ def answer(status: int = 200, /, **members: Any) -> httpx2.Response:
 
 @dataclass
 class ProviderDouble:
-    """The provider's state, and what it was asked; `overrides` replace the handler of a path."""
+    """The provider's state, and what it was asked; `overrides` replace the handler of a path.
+
+    `target_changes` and `target_errors` bend the answers about a resource, an audience or a scope.
+    """
 
     clock: Callable[[], float]
     delay: float = 0.0
@@ -40,6 +44,8 @@ class ProviderDouble:
     metadata: dict[str, Any] = field(default_factory=dict)
     id_token_changes: dict[str, Any] = field(default_factory=dict)
     token_changes: dict[str, Any] = field(default_factory=dict)
+    target_changes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    target_errors: dict[str, str] = field(default_factory=dict)
     userinfo: dict[str, Any] = field(default_factory=lambda: {"sub": "user-1", "name": "Ada"})
     overrides: dict[str, Handler] = field(default_factory=dict)
     requests: list[httpx2.Request] = field(default_factory=list)
@@ -53,6 +59,7 @@ class ProviderDouble:
         self._spent: dict[str, str] = {}
         self._dead: set[str] = set()
         self._count = 0
+        self._bend: dict[str, Any] = {}
 
     @property
     def transport(self) -> httpx2.MockTransport:
@@ -141,6 +148,8 @@ class ProviderDouble:
         form = dict(parse_qsl(request.content.decode()))
         if form["grant_type"] == "authorization_code":
             return self._tokens("family", nonce=NONCE)
+        if form["grant_type"] in ("client_credentials", TOKEN_EXCHANGE):
+            return self._target_token(form)
         token = form["refresh_token"]
         family = self._spent.get(token)
         if family is not None:
@@ -149,10 +158,27 @@ class ProviderDouble:
         family = self._live.get(token)
         if family is None or family in self._dead:
             return answer(400, error="invalid_grant")
+        asked = form.get("resource") or form.get("audience") or form.get("scope")
+        if asked in self.target_errors:
+            return answer(400, error=self.target_errors[asked])
         if self.rotates:
             self._spent[token] = self._live.pop(token)
-            return self._tokens(family)
-        return self._tokens(family, rotated=False)
+        self._bend = self.target_changes.get(asked or "", {})
+        return self._tokens(family, rotated=self.rotates)
+
+    def _target_token(self, form: dict[str, str]) -> httpx2.Response:
+        asked = form.get("resource") or form.get("audience") or form.get("scope") or ""
+        if asked in self.target_errors:
+            return answer(400, error=self.target_errors[asked])
+        self._count += 1
+        members: dict[str, Any] = {
+            "access_token": f"{'client' if form['grant_type'] == 'client_credentials' else 'exchanged'}-{self._count}",
+            "token_type": "Bearer",
+            "expires_in": self.lifetime,
+            "issued_token_type": ACCESS_TOKEN_TYPE if form["grant_type"] == TOKEN_EXCHANGE else None,
+            **self.target_changes.get(asked, {}),
+        }
+        return answer(**{name: value for name, value in members.items() if value is not None})
 
     def _tokens(self, family: str, *, rotated: bool = True, **claims: Any) -> httpx2.Response:
         self._count += 1
@@ -164,7 +190,9 @@ class ProviderDouble:
             "refresh_token": self.issue(family) if rotated else None,
             "id_token": self.id_token(**claims) if self.with_id_token else None,
             **self.token_changes,
+            **self._bend,
         }
+        self._bend = {}
         return httpx2.Response(
             200,
             content=json.dumps({name: value for name, value in members.items() if value is not None}),

@@ -22,6 +22,7 @@ from bff.session.record import AccessToken
 from bff.session.store import SessionStore, StoredSession, Tombstone, Waiter
 from bff.sessions import Session
 from bff.settings import parse_public_url
+from bff.settings.token_target import TokenTarget
 from tests.support.fake_transports import FakeTransport, turns
 from tests.support.proxy_server import COOKIE, AccessLines, Line, echo_application, route_to
 from tests.support.session_records import session_record
@@ -61,6 +62,7 @@ class FakeSessions:
         self.fakes = FakeStore()
         self.store = cast("SessionStore", self.fakes)
         self.refusal: Exception | None = None
+        self.record: dict[str, Any] = {}
         self.is_touch_due = False
         self.touched: list[Session] = []
 
@@ -72,7 +74,8 @@ class FakeSessions:
         if self.refusal is not None:
             raise self.refusal
         assert isinstance(found, StoredSession)
-        return Session(handle, key, found.version, session_record(access_token=TOKEN), found.touched_at)
+        record = session_record(access_token=TOKEN, **self.record)
+        return Session(handle, key, found.version, record, found.touched_at)
 
     def touch_due(self, _session: Session, _now: float) -> bool:
         return self.is_touch_due
@@ -90,11 +93,14 @@ class FakeTokens:
         self.may_renew = asyncio.Event()
         self.refusal: Exception | None = None
         self.was_cancelled = False
+        self.targets: list[TokenTarget | None] = []
 
-    def held(self, _session: Session, _now: float) -> AccessToken | None:
+    def held(self, _session: Session, _now: float, target: TokenTarget | None = None) -> AccessToken | None:
+        self.targets.append(target)
         return self.token
 
-    async def access_token(self, session: Session) -> tuple[Session, AccessToken]:
+    async def access_token(self, session: Session, target: TokenTarget | None = None) -> tuple[Session, AccessToken]:
+        self.targets.append(target)
         try:
             await self.may_renew.wait()
         except asyncio.CancelledError:
@@ -103,6 +109,22 @@ class FakeTokens:
         if self.refusal is not None:
             raise self.refusal
         return session, self.renewed
+
+
+class FakeClientTokens:
+    """Holds a token of the gateway's own, or makes the call wait for one."""
+
+    def __init__(self) -> None:
+        self.token: AccessToken | None = AccessToken("client-token-1", None, ("read",))
+        self.obtained: AccessToken | Exception = AccessToken("client-token-2", None, ("read",))
+
+    def held(self, target: TokenTarget, now: float) -> AccessToken | None:
+        return self.token
+
+    async def access_token(self, target: TokenTarget) -> AccessToken:
+        if isinstance(self.obtained, Exception):
+            raise self.obtained
+        return self.obtained
 
 
 class FakePool(Pool):
@@ -141,6 +163,8 @@ class ProxyBench:
     application: Any = echo_application
     sessions: FakeSessions = field(default_factory=FakeSessions)
     tokens: FakeTokens = field(default_factory=FakeTokens)
+    client_tokens: FakeClientTokens = field(default_factory=FakeClientTokens)
+    login_params: Sequence[str] = ("acr_values", "max_age")
     pool: FakePool = field(default_factory=FakePool)
     log: AccessLines = field(default_factory=AccessLines)
     refusals: list[str] = field(default_factory=list)
@@ -154,6 +178,8 @@ class ProxyBench:
             routes=self.routes,
             sessions=self.sessions,
             tokens=self.tokens,
+            client_tokens=self.client_tokens,
+            login_params=self.login_params,
             access_log=self.log,
             on_refusal=self.note_refusal,
             public_url=parse_public_url("https://app.example"),

@@ -19,6 +19,7 @@ from typing import Any
 
 import uvicorn
 
+from bff.errors import ProviderUnavailable
 from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.context import ProxiedRoute, ProxyContext
 from bff.proxy.front import Front
@@ -28,6 +29,7 @@ from bff.session.record import AccessToken
 from bff.session.sealing import Sealer
 from bff.sessions import Session, Sessions
 from bff.settings import parse_public_url
+from bff.settings.token_target import TokenTarget
 from bff.stores.memory import MemoryStore
 from tests.support.raw_http import Message, Stream, read_answer
 from tests.support.session_records import session_record
@@ -97,11 +99,21 @@ class AccessLines:
 class RecordedTokens:
     """The token in the record, always taken for fresh."""
 
-    def held(self, session: Session, _now: float) -> AccessToken | None:
+    def held(self, session: Session, _now: float, target: TokenTarget | None = None) -> AccessToken | None:
         return session.record.access_token
 
-    async def access_token(self, session: Session) -> tuple[Session, AccessToken]:
+    async def access_token(self, session: Session, target: TokenTarget | None = None) -> tuple[Session, AccessToken]:
         return session, session.record.access_token
+
+
+class NoClientTokens:
+    """A gateway that has no token of its own."""
+
+    def held(self, target: TokenTarget, now: float) -> AccessToken | None:
+        return None
+
+    async def access_token(self, target: TokenTarget) -> AccessToken:
+        raise ProviderUnavailable("test.no_client_token")
 
 
 def route_to(prefix: str, port: int, **changes: Any) -> ProxiedRoute:
@@ -261,6 +273,8 @@ async def running_proxy(
             routes=make_routes(),
             sessions=sessions,
             tokens=RecordedTokens(),
+            client_tokens=NoClientTokens(),
+            login_params=("acr_values", "max_age"),
             access_log=log,
             on_refusal=lambda error, request_id, route: None,
             public_url=parse_public_url(f"http://localhost:{port}"),

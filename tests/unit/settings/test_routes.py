@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bff.settings import Route, parse_upstream_url
+from bff.settings.token_target import TokenTarget
 from tests.unit.settings.environments import fault, faults, loaded
 
 API = {"prefix": "/api", "upstream": "https://api.example.com/v1"}
@@ -149,16 +150,98 @@ def test_a_route_needs_prefix_and_upstream(name: str) -> None:
     assert f"needs {name}" in route_fault(**{name: None})
 
 
-@pytest.mark.parametrize(
-    "name, value",
-    [
-        ("resource", "https://api"), ("audience", "api"), ("scope", "a"), ("exchange", True), ("exchange", {}),
-        ("acr_values", ["a"]), ("max_age", 300), ("max_age", 0), ("websocket", True), ("token", "client"),
-        ("token", "user-or-client"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("name, value", [("websocket", True)])
 def test_a_field_that_is_not_built_yet_is_refused_and_not_ignored(name: str, value: object) -> None:
     assert "not yet supported by this version" in route_fault(**{name: value})
+
+
+def test_what_a_token_must_be_for_is_read() -> None:
+    parsed = route(
+        resource="https://reports.example/v1",
+        audience="reports",
+        scope=["read:reports", "write:reports"],
+        exchange=True,
+        expect_audience="urn:reports",
+    )
+    target = parsed.user_target
+    assert target == TokenTarget(
+        resource="https://reports.example/v1",
+        audience="reports",
+        scope=("read:reports", "write:reports"),
+        is_exchanged=True,
+        expect_audience="urn:reports",
+    )
+    assert parsed.client_target is None
+
+
+def test_a_route_without_such_fields_carries_the_logins_token() -> None:
+    assert route().user_target is None
+    assert route(exchange=False).user_target is None
+
+
+@pytest.mark.parametrize("policy", ["client", "user-or-client"])
+def test_a_client_policy_has_a_target_even_if_nothing_is_named(policy: str) -> None:
+    assert route(token=policy).client_target == TokenTarget()
+    assert route(token=policy, scope="a").client_target == TokenTarget(scope=("a",))
+
+
+def test_the_client_exchanges_nothing() -> None:
+    target = route(token="user-or-client", audience="a", exchange=True).client_target
+    assert target == TokenTarget(audience="a")
+
+
+def test_targets_are_told_apart_by_name_and_the_order_of_scopes_does_not_matter() -> None:
+    targets = [
+        TokenTarget(), TokenTarget(resource="a"), TokenTarget(audience="a"), TokenTarget(scope=("a",)),
+        TokenTarget(resource="a", is_exchanged=True), TokenTarget(resource="a", expect_audience="b"),
+        TokenTarget(resource="a", audience="b"), TokenTarget(resource="ab"), TokenTarget(scope=("a", "b")),
+    ]  # fmt: skip
+    assert len({target.name for target in targets}) == len(targets)
+    assert TokenTarget(scope=("a", "b")).name == TokenTarget(scope=("b", "a")).name
+
+
+def test_what_a_login_must_be_is_read() -> None:
+    parsed = route(acr_values=["gold", "urn:silver"], max_age="5m")
+    assert (parsed.acr_values, parsed.max_age, parsed.demands_step_up) == (("gold", "urn:silver"), 300, True)
+    assert not route().demands_step_up
+
+
+@pytest.mark.parametrize(
+    "fields, rule",
+    [
+        ({"token": "none", "resource": "https://a"}, "token none sends no token"),
+        ({"exchange": True}, "exchange needs resource, audience or scope"),
+        ({"exchange": True, "audience": "a", "token": "client"}, "exchange needs a user's token"),
+        ({"exchange": True, "audience": "a", "token": "none"}, "token none sends no token"),
+        ({"expect_audience": "a", "scope": "b"}, "expect_audience needs resource or audience"),
+        ({"token": "user-or-none", "require_scope": "a"}, "require_scope needs a token in every call"),
+        ({"token": "none", "require_scope": "a"}, "require_scope needs a token in every call"),
+        ({"token": "client", "acr_values": "gold"}, "acr_values and max_age need token user"),
+        ({"token": "user-or-none", "max_age": 60}, "acr_values and max_age need token user"),
+        ({"token": "user-or-client", "max_age": 60}, "acr_values and max_age need token user"),
+    ],
+)  # fmt: skip
+def test_fields_that_contradict_each_other_are_a_fault(fields: dict[str, object], rule: str) -> None:
+    assert rule in faults(BFF_UPSTREAM_URL=None, BFF_ROUTES=json.dumps([{**API, **fields}]))[0]
+
+
+@pytest.mark.parametrize("policy", ["user", "client", "user-or-client"])
+def test_a_scope_can_be_required_where_every_call_has_a_token(policy: str) -> None:
+    assert route(token=policy, require_scope="a").require_scope == ("a",)
+
+
+@pytest.mark.parametrize("field, value", [("acr_values", "gold"), ("max_age", 60)])
+def test_a_demand_on_the_login_must_reach_the_provider(field: str, value: object) -> None:
+    table = json.dumps([{**API, field: value}])
+    line = fault(BFF_UPSTREAM_URL=None, BFF_LOGIN_PARAMS="prompt", BFF_ROUTES=table)
+    assert f"demands {field}, which BFF_LOGIN_PARAMS does not pass on" in line
+
+
+@pytest.mark.parametrize("field, value", [("acr_values", "gold"), ("max_age", 60)])
+def test_a_demand_on_the_login_needs_an_id_token(field: str, value: object) -> None:
+    table = json.dumps([{**API, field: value}])
+    line = fault(BFF_UPSTREAM_URL=None, BFF_SCOPES="read", BFF_ROUTES=table)
+    assert f"demands {field}, which only an ID token tells" in line
 
 
 @pytest.mark.parametrize(
@@ -168,16 +251,15 @@ def test_a_field_that_is_not_built_yet_is_refused_and_not_ignored(name: str, val
         ("methods", "TRACE"), ("methods", ["CONNECT"]), ("methods", [1]), ("methods", {"GET": 1}), ("token", "users"),
         ("token", True), ("timeout", True), ("timeout", 0), ("timeout", "soon"), ("timeout", [1]), ("max_body", "big"),
         ("max_body", 0), ("max_body", 1.5), ("set_cookie", "a=b"), ("set_cookie", 'a"'), ("require_scope", "a,b"),
-        ("require_scope", 'a"b'),
+        ("require_scope", 'a"b'), ("resource", "api"), ("resource", "https://api#x"), ("resource", 1),
+        ("audience", ""), ("audience", "a\n"), ("audience", ["a"]), ("scope", "a,b"), ("scope", []),
+        ("exchange", "yes"), ("exchange", {}), ("exchange", 1), ("expect_audience", " "), ("acr_values", []),
+        ("acr_values", "a,b"), ("acr_values", 'a"'), ("max_age", 0), ("max_age", -1), ("max_age", True),
+        ("max_age", "soon"),
     ],
 )  # fmt: skip
 def test_a_field_of_the_wrong_kind_is_a_fault_that_names_route_and_field(name: str, value: object) -> None:
     assert route_fault(**{name: value}).startswith(f"BFF_ROUTES route 1 (/api): {name} ")
-
-
-@pytest.mark.parametrize("policy", ["user-or-none", "none"])
-def test_a_scope_cannot_be_required_where_no_session_is(policy: str) -> None:
-    assert "require_scope needs token user" in route_fault(token=policy, require_scope="a")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from bff.errors import (
 )
 from bff.session.record import AccessToken
 from bff.session.store import Tombstone
-from bff.tokens.refresh import LONGEST_PAUSE, PAUSE
+from bff.tokens.turn import LONGEST_PAUSE, PAUSE
 from tests.support.fleet import Fleet
 from tests.support.provider_double import answer
 from tests.support.virtual_time import clock, virtual_time

@@ -13,7 +13,7 @@ from bff.errors import (
     StoreUnavailable,
 )
 from bff.session.store import Tombstone
-from bff.tokens.refresh import LEASE_LIFETIME, WAIT_FOR_PEER, WAIT_WHILE_ALIVE
+from bff.tokens.turn import LEASE_LIFETIME, WAIT_FOR_PEER, WAIT_WHILE_ALIVE
 from bff.tokens.writer import SAVE_TIMEOUT
 from tests.support.fleet import Fleet
 from tests.support.virtual_time import clock, virtual_time
