@@ -25,7 +25,7 @@ from bff.proxy.connecting import Connecting
 from bff.proxy.patience import STALL_LIMIT, Patience
 from bff.proxy.repetition import repeats
 from bff.proxy.report import Report, report_refusal
-from bff.proxy.request_body import RequestBody
+from bff.proxy.request_body import RequestBody, body_of
 from bff.proxy.state import State
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from bff.proxy.request import Request
     from bff.session.record import AccessToken
     from bff.sessions import Session
+
+ADMITTING, CONNECTING, WAITING, ANSWERING, ENDED = State
 
 
 class Exchange:
@@ -54,9 +56,9 @@ class Exchange:
         self._front = front
         self._route = route
         self._request = request
-        self.state = State.ADMITTING
+        self.state = ADMITTING
         self.closes_front = not request.keep_alive
-        self.body = RequestBody(request.method, request.head, route.max_body)
+        self.body: RequestBody = body_of(request.method, request.head, route.max_body)
         self.to_head_request = request.method == b"HEAD"
         self._admission: Admission | None = None
         self._session: Session | None = None
@@ -112,31 +114,32 @@ class Exchange:
             self.write_to(back)
 
     def _connect(self) -> None:
-        self.state = State.CONNECTING
+        self.state = CONNECTING
         self._connecting = Connecting(self._context.pool, self._route.origin, self)
 
     def write_to(self, back: Back) -> None:
         """Write the request to a connection."""
         self._connecting = None
-        self.state = State.WAITING
+        self.state = WAITING
         self._back = back
         self._report.sent_at = monotonic()
         back.start(self)
-        if self._front.is_write_paused:
+        front, body = self._front, self.body
+        if front.is_write_paused:
             back.transport.pause_reading()
         bound, head = self._bound, self._request_head
-        self.body.send_on(back, head if bound is None else bound.presented_in(head))
-        if not self.body.is_complete and self.body.received == 0 and self._request.expects_continue:
-            self._front.write_continue()
-        if not (back.is_write_paused or self.accepts_upgrade):
+        body.send_on(back, head if bound is None else bound.presented_in(head))
+        if not body.is_complete and body.received == 0 and self._request.expects_continue:
+            front.write_continue()
+        if front.flow.read_paused and not (back.is_write_paused or self.accepts_upgrade):
             # Even if the request is complete: only who reads hears that the browser leaves.
-            self._front.resume_request_body()
+            front.resume_request_body()
 
     # The request's body, from the front.
 
     def request_body(self, data: bytes) -> None:
         """Pass a piece of the request's body on, or hold it until there is somewhere to send it."""
-        if self.state is State.ENDED or self.body.is_complete:
+        if self.state is ENDED or self.body.is_complete:
             return
         if self.body.has_progressed:
             self._patience.renew(self._context.now)
@@ -149,7 +152,7 @@ class Exchange:
 
     def request_complete(self) -> None:
         """Take note that the request has ended."""
-        if self.state is not State.ENDED and not self.body.is_complete:
+        if self.state is not ENDED and not self.body.is_complete:
             self.body.end()
 
     def pause_request(self) -> None:
@@ -180,7 +183,7 @@ class Exchange:
         if session is not None and (demand := step_up(self._context, status, fields, session)) is not None:
             self.refused(demand)
             return False
-        self.state = State.ANSWERING
+        self.state = ANSWERING
         self._report.answered(status)
         is_length_unknown = head.has_body and head.content_length is None
         self._chunks_answer = is_length_unknown and request.is_http_11
@@ -193,7 +196,7 @@ class Exchange:
                 chunks=self._chunks_answer,
                 closes=self.closes_front,
                 request_id=request.request_id,
-                date=self._front.date_line,
+                date=b"" if head.has_date else self._front.date_line,
             )
         )
         return head.ends_with_connection
@@ -227,7 +230,7 @@ class Exchange:
     def back_lost(self, reason: str) -> None:
         """The upstream's connection broke, or what it said cannot be an answer."""
         back, self._back = self._back, None
-        is_stale = back is not None and back.served > 0 and not back.has_answered and self.state is State.WAITING
+        is_stale = back is not None and back.served > 0 and not back.has_answered and self.state is WAITING
         if is_stale and self.body.may_be_repeated():
             self._connect()
         else:
@@ -250,7 +253,7 @@ class Exchange:
     def sweep(self, now: float) -> None:
         """Enforce the deadlines; called about twice a second."""
         is_over = self._patience.is_over(now, self._front.transport)
-        if self.state < State.ANSWERING and now > self._deadline:
+        if self.state < ANSWERING and now > self._deadline:
             waits_for_browser = self._back is not None and self._front.waits_for_browser(self)
             self.refused(BadRequest("browser.stalled") if waits_for_browser else UpstreamTimeout("upstream.timeout"))
         elif is_over and self._front.waits_for_browser(self):
@@ -262,17 +265,17 @@ class Exchange:
 
     def abort(self, reason: str) -> None:
         """Break off without an end, so that half an answer is not taken for a whole one."""
-        if self.state is not State.ENDED:
+        if self.state is not ENDED:
             self._out.clear()
             self._front.transport.abort()
             self._end(reason)
 
     def refused(self, error: GatewayError) -> None:
         """Answer the request ourselves; what was begun with the upstream is broken off."""
-        if self.state is State.ENDED:
+        if self.state is ENDED:
             return
         report_refusal(self._context, self._route, self._request, error)
-        if self.state is State.ANSWERING:
+        if self.state is ANSWERING:
             self.abort(error.code)
             return
         self.closes_front = self.closes_front or not self.body.is_worth_reading
@@ -281,9 +284,9 @@ class Exchange:
         self._end(error.code)
 
     def _end(self, code: str | None) -> None:
-        if self.state is State.ENDED:
+        if self.state is ENDED:
             return
-        self.state = State.ENDED
+        self.state = ENDED
         self._context.exchanges.discard(self)
         admission, self._admission = self._admission, None
         if admission is not None:

@@ -171,12 +171,15 @@ class Front(BrowserSocket):
         return self._exchange is not None or (self.cycle is not None and not self.cycle.response_complete)
 
     def _dispatch(self, incoming: Incoming) -> None:
+        context = self.context
         try:
             path, query = judge(incoming)
             head = RequestHead(incoming.fields)
             self.browser.identify(head)
-            check_host(head.all(b"host"), path, self.context.public_url.hostname)
-            route = self.context.routes.match(path)
+            hosts = head.all(b"host")
+            if hosts != context.own_host:
+                check_host(hosts, path, context.public_url.hostname)
+            route = context.routes.match(path)
             if route is None:
                 self._start_cycle(incoming, path, query)
                 return
@@ -194,13 +197,13 @@ class Front(BrowserSocket):
             head=head,
             is_http_11=incoming.version == "1.1",
             keep_alive=incoming.keep_alive and not self._closes,
-            request_id=self.context.new_request_id(),
+            request_id=context.new_request_id(),
             started_at=monotonic(),
             is_websocket=is_websocket,
         )
         kind = Tunnel if is_websocket else Exchange
-        self._exchange = kind(self.context, self, route, request)
-        self._exchange.begin()
+        self._exchange = exchange = kind(context, self, route, request)
+        exchange.begin()
 
     def _take_body(self, body: bytes) -> None:
         if self._exchange is not None:

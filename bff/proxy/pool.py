@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Callable
+
+import msgspec
 
 from bff.errors import UpstreamTimeout, UpstreamUnavailable
 from bff.proxy.back import Back
@@ -16,8 +18,7 @@ IDLE_LIMIT = 4.0
 _MOST_IDLE = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where an upstream listens, and whether it is shown the client's certificate if it asks (RFC 8705 section 3)."""
 
     hostname: str
@@ -34,6 +35,7 @@ class Pool:
         self._mutual_tls = mutual_tls
         self._idle: dict[Origin, deque[Back]] = {}
         self._is_closed = False
+        self._time: Callable[[], float] | None = None
 
     def take(self, origin: Origin) -> Back | None:
         """Return the idle connection that was used last, or None."""
@@ -66,11 +68,16 @@ class Pool:
 
     def give(self, origin: Origin, back: Back) -> None:
         """Take a connection back after an exchange, for another one or to be closed."""
-        idle = self._idle.setdefault(origin, deque())
+        idle = self._idle.get(origin)
+        if idle is None:
+            idle = self._idle[origin] = deque()
         if self._is_closed or not back.is_reusable or len(idle) >= _MOST_IDLE:
             back.abandon()
             return
-        back.idle_since = asyncio.get_running_loop().time()
+        if self._time is None:
+            # Looked up once: to find the running loop may cost a system call.
+            self._time = asyncio.get_running_loop().time
+        back.idle_since = self._time()
         idle.append(back)
 
     def sweep(self, now: float) -> None:

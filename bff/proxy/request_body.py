@@ -149,3 +149,41 @@ class RequestBody:
         self._held = []
         self._held_size = 0
         self._kept = None
+
+
+class NoBody(RequestBody):
+    """The body of a request that has none: there is nothing to count, to hold or to keep."""
+
+    __slots__ = ()
+
+    is_complete = is_absent = leaves_no_doubt = is_worth_reading = True
+    received = 0
+
+    def __init__(self, method: bytes) -> None:
+        self._is_idempotent = method in _IDEMPOTENT
+
+    def may_be_repeated(self) -> bool:
+        """Whether the request may be sent again; true once."""
+        may, self._is_idempotent = self._is_idempotent, False
+        return may
+
+    def keep(self) -> None:
+        """Nothing has to be kept."""
+
+    def rewind(self) -> bool:
+        """Return True: it is at hand."""
+        return True
+
+    def send_on(self, back: Back, request_head: bytes) -> None:
+        """Write the request's head."""
+        back.transport.write(request_head)
+
+    def drop(self) -> None:
+        """Nothing is held."""
+
+
+def body_of(method: bytes, head: RequestHead, limit: int) -> RequestBody:
+    """Return what takes the body of a request with this head, if it has one."""
+    if head.content_length in (None, 0) and not head.is_chunked:
+        return NoBody(method)
+    return RequestBody(method, head, limit)
