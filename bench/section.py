@@ -21,10 +21,12 @@ class Section:
     succeeded: bool = True
 
     def write(self, results: Path, about: Mapping[str, Any]) -> list[Path]:
-        """Write `<name>.json`, which begins with what is said about the run, and the plots; return their paths."""
+        """Write `<name>.json`, `about` the run first, and the plots; return their paths."""
         results.mkdir(parents=True, exist_ok=True)
         figures = results / f"{self.name}.json"
-        figures.write_text(json.dumps({**about, **self.data}, indent=2, ensure_ascii=False) + "\n")
+        figures.write_text(
+            json.dumps({**about, "table": self.table.splitlines(), **self.data}, indent=2, ensure_ascii=False) + "\n"
+        )
         for name, picture in self.plots.items():
             (results / name).write_text(picture)
         return [figures, *(results / name for name in self.plots)]

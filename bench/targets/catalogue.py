@@ -12,25 +12,25 @@ from bench.targets.target import Target
 
 Start = Callable[[Stage], Target]
 
+TARGETS: dict[str, Start] = {
+    nginx_reference.NAME: nginx_reference.start,
+    gateway.NAME: gateway.start,
+    lua_resty_openidc.LEAN_NAME: lua_resty_openidc.start_lean,
+    lua_resty_openidc.NAME: lua_resty_openidc.start,
+    oauth2_proxy.NAME: oauth2_proxy.start,
+    mod_auth_openidc.NAME: mod_auth_openidc.start,
+    express.NAME: express.start,
+    naive.NAME: naive.start,
+}
 REFERENCES = (nginx_reference.NAME, naive.NAME)
 
 
 def wanted(options: Options) -> Iterator[tuple[str, Start]]:
-    """Yield name and start of each target the options ask for."""
-    for name, start in _all(options):
+    """Yield name and start of each target the options ask for, other checkouts' gateways after this one's."""
+    for name, start in TARGETS.items():
         if not options.targets or name in options.targets:
             yield name, start
-
-
-def _all(options: Options) -> Iterator[tuple[str, Start]]:
-    yield nginx_reference.NAME, nginx_reference.start
-    yield gateway.NAME, gateway.start
-    for label, checkout in options.compare:
-        name = f"{gateway.NAME} {label}"
-        yield name, partial(gateway.start, name=name, checkout=checkout)
-    yield lua_resty_openidc.LEAN_NAME, lua_resty_openidc.start_lean
-    yield lua_resty_openidc.NAME, lua_resty_openidc.start
-    yield oauth2_proxy.NAME, oauth2_proxy.start
-    yield mod_auth_openidc.NAME, mod_auth_openidc.start
-    yield express.NAME, express.start
-    yield naive.NAME, naive.start
+        if name == gateway.NAME:
+            for label, checkout in options.compare:
+                other = f"{gateway.NAME} {label}"
+                yield other, partial(gateway.start, name=other, checkout=checkout)

@@ -36,6 +36,7 @@ RUN_BY = {
     r"make test": "these tests are what it runs",
     r"make check": "what it runs is part of .ci/run",
     r"\.ci/run": "it runs these tests",
+    r"make bench( ARGS=.*)?": "tests/unit/test_performance_documentation.py::test_every_command_is_understood",
     r"(export )?BFF_\w+=.*": f"{README}::test_the_readmes_own_provider_works_word_for_word",
     r"bff check": f"{README}::test_the_readmes_own_provider_works_word_for_word",
     r"bff serve": f"{README}::test_the_readmes_own_provider_works_word_for_word",
