@@ -25,6 +25,7 @@ from bff.endpoints.repeated_answer import RepeatedAnswers
 from bff.endpoints.resume import ResumeEndpoint
 from bff.endpoints.routing import Endpoint, Endpoints, Protection
 from bff.endpoints.session import SessionEndpoint
+from bff.endpoints.silent_logins import SilentLogins
 from bff.gateway import Clock, Gateway, Parts, RandomBytes
 from bff.logs import AccessLog, LineWriter, event
 from bff.middleware.access import Access
@@ -39,6 +40,7 @@ from bff.session.signing import StateSigner
 from bff.session.store import SessionStore
 from bff.sessions import Sessions
 from bff.settings import Settings
+from bff.settings.urls import origin_of
 from bff.static_files import Placeholder, StaticFiles, read_manifest
 from bff.stores import open_store
 from bff.telemetry import Metrics
@@ -107,12 +109,15 @@ def route_table(parts: Parts) -> list[Endpoint]:
     session, logout, backchannel = _session(parts), _logout(parts), _backchannel(parts)
     health = Health(store=parts.store, provider_not_ready=lambda: parts.provider.not_ready, clock=parts.clock)
     navigation, cookie, own_origin = Protection.NAVIGATION, Protection.COOKIE_FROM_OWN_ORIGIN, Protection.OWN_ORIGIN
+    settings = parts.settings
     answers = {"GET": callback.complete}
-    if parts.settings.response_mode.startswith("form_post"):
+    if settings.response_mode.startswith("form_post") or settings.silent_login == "on":
         answers["POST"] = callback.complete_posted
+    silent = [Endpoint(paths.SILENT, "bff.login.silent", navigation, {"GET": login.start_in_frame})]
     signature, public = Protection.PROVIDER_SIGNATURE, Protection.PUBLIC
     return [
         Endpoint(paths.LOGIN, "bff.login", navigation, {"GET": login.start, "POST": login.initiate}),
+        *(silent if settings.silent_login == "on" else ()),
         Endpoint(paths.RESUME, "bff.login.resume", navigation, {"GET": resume.resume}),
         Endpoint(paths.CALLBACK, "bff.callback", navigation, answers),
         Endpoint(paths.SESSION, "bff.session", cookie, {"GET": session.show, "POST": session.extend}),
@@ -126,7 +131,10 @@ def route_table(parts: Parts) -> list[Endpoint]:
 
 def _asgi(parts: Parts, proxy: ProxyContext, table: list[Endpoint]) -> ASGIApp:
     settings = parts.settings
-    files: ASGIApp = StaticFiles(read_manifest(settings.static_dir)) if settings.static_dir else Placeholder()
+    frames = (origin_of(settings.issuer),) if settings.silent_login == "on" else ()
+    files: ASGIApp = Placeholder()
+    if settings.static_dir is not None:
+        files = StaticFiles(read_manifest(settings.static_dir, frames=frames))
     endpoints = Endpoints(
         table,
         fallback=files,
@@ -152,12 +160,23 @@ def _login_flow(parts: Parts) -> tuple[LoginEndpoint, CallbackEndpoint, ResumeEn
     )  # fmt: skip
     pending = PendingLogins(sealer=parts.sealer, cookies=cookies, clock=clock)
     resume = ResumeEndpoint(sessions=sessions, cookies=cookies)
+    silent = SilentLogins(
+        sessions=sessions,
+        cookies=cookies,
+        origin=settings.public_url.origin,
+        allows_frames=settings.silent_login == "on",
+        on_refused=parts.outcomes.refused,
+    )
     login = LoginEndpoint(
         provider=provider,
         parameters=LoginParametersReader(
-            issuer=settings.issuer, origin=settings.public_url.origin, allowed=settings.login_params
+            issuer=settings.issuer,
+            origin=settings.public_url.origin,
+            allowed=settings.login_params,
+            always=settings.authorization_params or (),
         ),
         pending=pending,
+        silent=silent,
         cookies=cookies,
         states=parts.states,
         store_key=sessions.store_key,
@@ -173,6 +192,7 @@ def _login_flow(parts: Parts) -> tuple[LoginEndpoint, CallbackEndpoint, ResumeEn
         pending=pending,
         repeated=RepeatedAnswers(parts.sealer),
         resume=resume,
+        silent=silent,
         cookies=cookies,
         states=parts.states,
         clock=clock,

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 DURATION_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of the duration histogram's buckets, in seconds."""
 
-LOGIN_OUTCOMES: Final = ("started", "succeeded", "refused", "failed", "unavailable", "stray")
+LOGIN_OUTCOMES: Final = ("started", "succeeded", "refused", "not_logged_in", "failed", "unavailable", "stray")
 REFRESH_OUTCOMES: Final = (
     *("refreshed", "adopted", "grant_refused", "unavailable", "client_refused", "invalid_answer"),
     *("id_token_refused", "subject_changed"),

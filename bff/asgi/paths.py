@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 PREFIX: Final = "/bff"
 LOGIN: Final = "/bff/login"
+SILENT: Final = "/bff/login/silent"
 RESUME: Final = "/bff/login/resume"
 CALLBACK: Final = "/bff/callback"
 SESSION: Final = "/bff/session"

@@ -24,6 +24,7 @@ from bff.endpoints.pending_logins import PendingLogins
 from bff.endpoints.presented_session import presented_session
 from bff.endpoints.repeated_answer import MAX_BODY, RepeatedAnswers
 from bff.endpoints.resume import ResumeEndpoint
+from bff.endpoints.silent_logins import SilentLogins, needs_a_person
 from bff.errors import (
     ClientRefused,
     GatewayError,
@@ -48,7 +49,7 @@ _UNAVAILABLE = (ProviderUnavailable, InvalidProviderAnswer, ClientRefused, Store
 
 
 class CallbackEndpoint:
-    """Completes logins; `on_login` is told how each ended: `succeeded`, `refused`, `failed`, `unavailable`, `stray`."""
+    """Completes logins; `on_login` is told how each ended: see `bff.telemetry.LOGIN_OUTCOMES`."""
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class CallbackEndpoint:
         pending: PendingLogins,
         repeated: RepeatedAnswers,
         resume: ResumeEndpoint,
+        silent: SilentLogins,
         cookies: SessionCookies,
         states: StateSigner,
         clock: Callable[[], float],
@@ -68,6 +70,7 @@ class CallbackEndpoint:
         self._pending = pending
         self._repeated = repeated
         self._resume = resume
+        self._silent = silent
         self._cookies = cookies
         self._states = states
         self._clock = clock
@@ -75,7 +78,7 @@ class CallbackEndpoint:
 
     async def complete(self, request: Request) -> Response:
         """Answer the provider's redirect: a session and a redirection, or a page that says why not."""
-        return await self._complete(request, request.query, is_first_post=False)
+        return await self._complete(request, request.query, may_repeat=self._silent.is_framed(request))
 
     async def complete_posted(self, request: Request) -> Response:
         """Answer the provider's form post the same way, once our own page has repeated it."""
@@ -85,9 +88,9 @@ class CallbackEndpoint:
         except LoginFailed as error:
             self._on_login("failed")
             raise Refusal(error, _page("/")) from error
-        return await self._complete(request, answer, is_first_post=not is_repeated)
+        return await self._complete(request, answer, may_repeat=not is_repeated)
 
-    async def _complete(self, request: Request, encoded: bytes, *, is_first_post: bool) -> Response:
+    async def _complete(self, request: Request, encoded: bytes, *, may_repeat: bool) -> Response:
         state = self._provider.response_state(encoded)
         if state is None:
             self._on_login("failed")
@@ -96,10 +99,15 @@ class CallbackEndpoint:
         if verdict is not StateVerdict.FRESH:
             return await self._stray(request, f"callback.state_{verdict.value}", "/", ())
         transaction = self._pending.find(request, state)
-        if transaction is None and is_first_post:
-            return self._repeated.page(encoded)
+        if transaction is None and may_repeat:
+            return self._repeated.page(encoded, is_framed=self._silent.is_framed(request))
         if transaction is None:
             return await self._stray(request, "callback.state_unknown", "/", ())
+        return await self._silent.answered(request, transaction, self._finish(request, encoded, transaction))
+
+    async def _finish(self, request: Request, encoded: bytes, transaction: Transaction) -> Response:
+        """Return a redirection with the new session; raises a `Refusal`."""
+        state = transaction.state
         code = await self._validated_code(encoded, transaction)
         try:
             is_unused = await self._sessions.claim_state(state)
@@ -152,6 +160,8 @@ class CallbackEndpoint:
 
     async def _stray(self, request: Request, reason: str, return_to: str, set_cookies: tuple[str, ...]) -> Response:
         self._on_login("stray")
+        if self._silent.is_framed(request):
+            return self._silent.failure(request, Refusal(LoginFailed(reason), set_cookies=set_cookies))
         return await self._resume.after_callback(request, LoginFailed(reason), parse_return_to(return_to), set_cookies)
 
     def _postponed(self, error: GatewayError) -> Refusal:
@@ -162,6 +172,8 @@ class CallbackEndpoint:
     def _failed(self, error: GatewayError, transaction: Transaction) -> Refusal:
         """Return the answer to what only a new login can mend."""
         match error:
+            case ProviderRefusal() if transaction.silent is not None and needs_a_person(error):
+                outcome, lines = "not_logged_in", (error.explanation,)
             case ProviderRefusal():
                 outcome, lines = "refused", (error.explanation,)
             case LoginFailed():

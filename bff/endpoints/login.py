@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import msgspec
@@ -13,6 +14,7 @@ from bff.asgi.request import Request
 from bff.endpoints.login_parameters import MAX_SIZE, LoginParameters, LoginParametersReader
 from bff.endpoints.pending_logins import PendingLogins
 from bff.endpoints.presented_session import presented_session
+from bff.endpoints.silent_logins import SilentLogins
 from bff.errors import BadRequest, ClientRefused, InvalidProviderAnswer, ProviderUnavailable
 from bff.oauth.dpop import new_dpop_key
 from bff.oauth.transaction import Transaction, new_transaction
@@ -35,6 +37,7 @@ class LoginEndpoint:
         provider: Provider,
         parameters: LoginParametersReader,
         pending: PendingLogins,
+        silent: SilentLogins,
         cookies: SessionCookies,
         states: StateSigner,
         store_key: Callable[[bytes], str],
@@ -47,6 +50,7 @@ class LoginEndpoint:
         self._provider = provider
         self._parameters = parameters
         self._pending = pending
+        self._silent = silent
         self._cookies = cookies
         self._states = states
         self._store_key = store_key
@@ -61,6 +65,13 @@ class LoginEndpoint:
         _check_is_navigation(request)
         return await self._begin(request, self._parameters.read(request.query, is_initiation=False), status=302)
 
+    async def start_in_frame(self, request: Request) -> Response:
+        """Begin a login that shows nothing, in a frame of our own page; raises `BadRequest` for any other request."""
+        _check_is_own_frame(request)
+        asked = self._parameters.read(request.query, is_initiation=False)
+        parameters = dataclasses.replace(asked, extra={**asked.extra, "prompt": "none"}, silent="frame")
+        return await self._silent.in_frame(request, lambda: self._begin(request, parameters, status=302))
+
     async def initiate(self, request: Request) -> Response:
         """Begin a login that a third party posts (OpenID Connect Core 1.0 section 4)."""
         _check_is_navigation(request)
@@ -68,6 +79,8 @@ class LoginEndpoint:
         return await self._begin(request, self._parameters.read(body, is_initiation=True), status=303)
 
     async def _begin(self, request: Request, parameters: LoginParameters, *, status: int) -> Response:
+        if parameters.silent == "page":
+            self._silent.check_not_in_circles(request, parameters.return_to)
         transaction = self._transaction(request, parameters)
         try:
             location = await self._provider.login_url(transaction, parameters.extra)
@@ -94,11 +107,20 @@ class LoginEndpoint:
             max_age=parameters.max_age,
             acr_values=parameters.acr_values,
             previous_session=None if handle is None else self._store_key(handle),
+            silent=parameters.silent,
             dpop_key=new_dpop_key(self._random_bytes).encoded if self._binds_tokens else None,
         )
         if self._pending.fits(transaction):
             return transaction
         return msgspec.structs.replace(transaction, return_to="/")
+
+
+def _check_is_own_frame(request: Request) -> None:
+    """Raise `BadRequest` unless a page of ours shows the answer in a frame, as far as the browser tells."""
+    if request.single(b"sec-fetch-dest") not in (None, b"iframe", b"frame"):
+        raise BadRequest("login.not_a_frame")
+    if request.single(b"sec-fetch-site") not in (None, b"same-origin"):
+        raise BadRequest("login.foreign_frame")
 
 
 def _check_is_navigation(request: Request) -> None:

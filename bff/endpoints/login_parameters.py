@@ -4,33 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from bff.errors import BadRequest
 from bff.oauth.authorization import parse_max_age
 from bff.oauth.query import MalformedQuery, parse_parameters
-from bff.oauth.return_to import ReturnPath, parse_return_to
+from bff.oauth.return_to import ReturnPath, parse_return_to, without_login_error
 
 MAX_SIZE: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class LoginParameters:
-    """A login as it was asked for; `extra` are the parameters to pass on, `max_age` is in seconds."""
+    """A login as it was asked for; `extra` are the parameters to pass on, `max_age` is in seconds.
+
+    `silent` tells where the outcome goes of a login that may show nothing.
+    """
 
     return_to: ReturnPath
     extra: dict[str, str]
     max_age: int | None
     acr_values: str | None
+    silent: Literal["page", "frame"] | None
 
 
 class LoginParametersReader:
-    """Reads the parameters of the login endpoint; `allowed` are the names that are passed on."""
+    """Reads the parameters of the login endpoint; `allowed` are the names that are passed on.
 
-    def __init__(self, *, issuer: str, origin: str, allowed: Collection[str]) -> None:
+    `always` are sent with every login, unless it has another value for one that is allowed.
+    """
+
+    def __init__(
+        self, *, issuer: str, origin: str, allowed: Collection[str], always: Collection[tuple[str, str]] = ()
+    ) -> None:
         self._issuer = issuer
         self._origin = origin
         self._allowed = frozenset(allowed)
+        self._always = dict(always)
 
     def read(self, encoded: bytes, *, is_initiation: bool) -> LoginParameters:
         """Return what is asked for; everything not named here is ignored.
@@ -49,12 +59,14 @@ class LoginParametersReader:
         if issuer is not None and issuer != self._issuer:
             raise BadRequest("login.issuer")
         target = parameters.get("return_to") if issuer is None else self._path(parameters.get("target_link_uri"))
-        extra = {name: value for name, value in parameters.items() if name in self._allowed and value}
+        asked = {name: value for name, value in parameters.items() if name in self._allowed and value}
+        extra = self._always | asked
         return LoginParameters(
-            return_to=parse_return_to(target),
+            return_to=without_login_error(parse_return_to(target)),
             extra=extra,
             max_age=parse_max_age(extra["max_age"]) if "max_age" in extra else None,
             acr_values=extra.get("acr_values"),
+            silent="page" if extra.get("prompt") == "none" else None,
         )
 
     def _path(self, target_link_uri: str | None) -> str | None:

@@ -16,7 +16,7 @@ class Outcomes:
         self._metrics = metrics
 
     def login(self, outcome: str) -> None:
-        """Note a login's start or end: `started`, `succeeded`, `refused`, `failed`, `unavailable`, `stray`."""
+        """Note a login's start or end, one of `LOGIN_OUTCOMES`."""
         self._metrics.logins.add(outcome)
         if outcome == "succeeded":
             self._metrics.sessions_started += 1

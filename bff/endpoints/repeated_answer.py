@@ -3,8 +3,9 @@
      provider's page ── POST, cross-site: no cookie of ours comes along ──► a page with the answer, sealed
      that page       ── POST, same-site: the cookies come along ──────────► the login goes on
 
-So form_post needs no cookie that other sites' requests carry (OAuth 2.0 Form Post Response Mode). Nothing is stored:
-the answer goes through the browser a second time, unreadable and unchanged.
+So form_post needs no cookie that other sites' requests carry (OAuth 2.0 Form Post Response Mode). It helps a login in a
+frame as well, where a provider's page that goes on by script is another site. Nothing is stored: the answer goes
+through the browser a second time, unreadable and unchanged.
 """
 
 from __future__ import annotations
@@ -33,10 +34,13 @@ class RepeatedAnswers:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
 
-    def page(self, encoded: bytes) -> Response:
-        """Return the page that posts the form-encoded answer again."""
+    def page(self, encoded: bytes, *, is_framed: bool) -> Response:
+        """Return the page that posts the form-encoded answer again; `is_framed` if a page of ours frames it."""
         sealed = self._sealer.seal_transaction(encoded, name=_SEALED_AS)
-        return page_answer(posting_page(title="One moment …", action=CALLBACK, name=_FIELD, value=sealed))
+        frames = "'self'" if is_framed else "'none'"
+        return page_answer(
+            posting_page(title="One moment …", action=CALLBACK, name=_FIELD, value=sealed, frame_ancestors=frames)
+        )
 
     def original(self, body: bytes) -> tuple[bytes, bool]:
         """Return the answer in a posted form, and whether our page posted it; raises `LoginFailed`."""

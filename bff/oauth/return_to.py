@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 ReturnPath = NewType("ReturnPath", str)
 
 MAX_LENGTH = 2048
+LOGIN_ERROR = "login_error"
 
 # Visible ASCII that browsers leave as it is in a path, query or fragment; a backslash is a slash to them.
 _CHARACTERS = re.compile(r"[!#-;=?-\[\]-~]+", re.ASCII)
@@ -25,6 +26,23 @@ def parse_return_to(value: str | None, default: str = "/") -> ReturnPath:
     control characters, an encoded slash where a host could follow.
     """
     return ReturnPath(value if value is not None and is_return_path(value) else default)
+
+
+def with_login_error(path: str, error: str) -> ReturnPath:
+    """Return the path with a parameter that tells the application why nobody is logged in; `error` is a plain word."""
+    before, mark, fragment = without_login_error(path).partition("#")
+    return ReturnPath(f"{before}{'&' if '?' in before else '?'}{LOGIN_ERROR}={error}{mark}{fragment}")
+
+
+def without_login_error(path: str) -> ReturnPath:
+    """Return the path without that parameter, for an application that sends its own address back."""
+    before, mark, fragment = path.partition("#")
+    address, _, query = before.partition("?")
+    kept = [pair for pair in query.split("&") if pair.partition("=")[0] != LOGIN_ERROR]
+    if len(kept) == query.count("&") + 1:
+        return ReturnPath(path)
+    joined = "&".join(kept)
+    return ReturnPath(f"{address}{'?' if joined else ''}{joined}{mark}{fragment}")
 
 
 def is_return_path(value: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
@@ -14,7 +15,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """One login on its way: what must come back, and where the browser goes then.
 
     `started_at` is in seconds since the epoch; `max_age` in seconds; `previous_session` is the store key of the
-    session that was presented when the login began; `dpop_key` is the encoded key of the session to be.
+    session that was presented when the login began; `dpop_key` is the encoded key of the session to be; `silent` is
+    where a login that may show nothing tells its outcome.
     """
 
     state: str
@@ -27,6 +29,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     acr_values: str | None = None
     previous_session: str | None = None
     dpop_key: bytes | None = None
+    silent: Literal["page", "frame"] | None = None
 
     def __repr__(self) -> str:
         return "Transaction(…)"
@@ -57,6 +60,7 @@ def new_transaction(
     acr_values: str | None = None,
     previous_session: str | None = None,
     dpop_key: bytes | None = None,
+    silent: Literal["page", "frame"] | None = None,
 ) -> Transaction:
     """Return a login with a fresh nonce and code verifier of 256 bits each (RFC 7636 section 4.1)."""
     return Transaction(
@@ -70,4 +74,5 @@ def new_transaction(
         acr_values=acr_values,
         previous_session=previous_session,
         dpop_key=dpop_key,
+        silent=silent,
     )

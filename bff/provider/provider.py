@@ -239,10 +239,11 @@ class Provider:
         The session is gone by then and nothing depends on the way back, so the `state` that comes back, if one does,
         is not looked at; some providers send the browser back only if there is one.
         """
-        metadata = self._discovery.metadata.latest
+        settings, metadata = self._settings, self._discovery.metadata.latest
+        if settings.logout_url is not None:
+            return settings.logout_url
         if metadata is None:
             return None
-        settings = self._settings
         return end_session_url(
             metadata,
             id_token_hint=record.id_token if settings.id_token_hint else None,

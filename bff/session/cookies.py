@@ -1,7 +1,8 @@
-"""The gateway's two kinds of cookie: their names, their values and their `Set-Cookie` lines (RFC 6265bis).
+"""The gateway's kinds of cookie: their names, their values and their `Set-Cookie` lines (RFC 6265bis).
 
      session       __Host-Http-bff                  43 characters: 256 random bits, meaning nothing by themselves
      login         __Host-Http-bff-login-<16 hex>   the sealed transaction of one login, named after its state
+     silent        __Host-Http-bff-login-silent     how many silent logins have failed in a row, for a minute
 
 A cookie is deleted with exactly the attributes it was set with; otherwise the browser keeps it.
 """
@@ -17,6 +18,9 @@ from typing import Final
 HANDLE_LENGTH: Final = 32
 TRANSACTION_MAX_AGE: Final = 600
 """Seconds a login may take."""
+
+SILENT_MAX_AGE: Final = 60
+"""Seconds after which failed silent logins are forgotten."""
 
 _ENCODED_LENGTH: Final = 43
 # The last of 43 characters carries four bits of the handle and two that must be zero.
@@ -48,7 +52,7 @@ class SessionCookies:
     of exactly this host, and never from a script.
     """
 
-    __slots__ = ("_prefix_bytes", "_session_attributes", "_transaction_attributes", "session_name")
+    __slots__ = ("_prefix_bytes", "_session_attributes", "_transaction_attributes", "session_name", "silent_name")
 
     def __init__(self, cookie_name: str, is_secure: bool) -> None:
         self.session_name = f"__Host-Http-{cookie_name}" if is_secure else cookie_name
@@ -56,6 +60,7 @@ class SessionCookies:
         self._session_attributes = f"; Path=/; HttpOnly; SameSite=Strict{secure}"
         self._transaction_attributes = f"; Path=/; HttpOnly; SameSite=Lax{secure}"
         self._prefix_bytes = f"{self.session_name}-login-".encode()
+        self.silent_name = f"{self.session_name}-login-silent"
 
     def set_session(self, handle: bytes) -> str:
         """Return the field value that gives the browser a session's handle until it closes."""
@@ -76,6 +81,14 @@ class SessionCookies:
     def clear_transaction(self, name: str) -> str:
         """Return the field value that deletes a login's cookie."""
         return f"{name}={self._transaction_attributes}{_DELETED}"
+
+    def set_silent(self, failures: int) -> str:
+        """Return the field value that counts failed silent logins; the way there may begin at another site."""
+        return f"{self.silent_name}={failures}{self._transaction_attributes}; Max-Age={SILENT_MAX_AGE}"
+
+    def clear_silent(self) -> str:
+        """Return the field value that forgets failed silent logins."""
+        return f"{self.silent_name}={self._transaction_attributes}{_DELETED}"
 
     def transaction_names(self, pairs: Iterable[tuple[bytes, bytes]]) -> list[str]:
         """Return the names of this gateway's login cookies among the request's cookie pairs, each once, in order."""

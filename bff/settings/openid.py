@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import parse_qsl
 
 from bff.settings.fault import Unacceptable
 from bff.settings.values import words
@@ -27,6 +28,7 @@ SIGNATURE_ALGORITHMS: Final = (
 _SCOPE = re.compile(r"[!#-\[\]-~]+")
 _PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _CONTEXT = re.compile(r"[!#-\[\]-~]{1,256}")
+_VALUE = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,1024}")
 _CLAIM = re.compile(r"[!#-\[\]-~]{1,256}")
 
 
@@ -67,6 +69,28 @@ def login_parameters(text: str) -> tuple[str, ...]:
             f"must not contain {', '.join(protected)}: the gateway alone sets what the protocol relies on",
             "Remove these names",
         )
+    return found
+
+
+def authorization_parameters(text: str) -> tuple[tuple[str, str], ...]:
+    """Return parameters for every authorization request, written as in a query; raises `Unacceptable`."""
+    try:
+        found = tuple(parse_qsl(text.strip(), keep_blank_values=True, strict_parsing=True, errors="strict"))
+    except ValueError:
+        raise Unacceptable(
+            "must be written as in a query", "Write for example access_type=offline&prompt=consent"
+        ) from None
+    names = login_parameters(" ".join(name for name, _ in found))
+    for name, value in found:
+        if not _VALUE.fullmatch(value):
+            raise Unacceptable(f"must have a value for {name}, without control characters", "Write one, or remove it")
+    values = dict(found)
+    if len(names) != len(found):
+        raise Unacceptable("must not have spaces in names", "Correct the names")
+    if "none" in values.get("prompt", "").split():
+        raise Unacceptable("must not contain prompt=none: nobody could log in", "Ask for it in single links")
+    if not re.fullmatch(r"[0-9]{1,9}", values.get("max_age", "0"), re.ASCII):
+        raise Unacceptable("must have a max_age in seconds", "Write digits alone, for example max_age=3600")
     return found
 
 

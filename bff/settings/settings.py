@@ -51,6 +51,9 @@ class Settings:
     id_token_alg: str | None
     id_token_hint: bool
     login_params: tuple[str, ...]
+    authorization_params: tuple[tuple[str, str], ...] | None
+    silent_login: Literal["off", "on"]
+    logout_url: str | None
 
     secret_keys: tuple[Secret, ...]
     redis_url: Secret | None

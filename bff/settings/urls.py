@@ -9,6 +9,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from bff.settings.fault import Unacceptable
 
@@ -123,6 +124,16 @@ def parse_dev_server_url(text: str) -> UpstreamUrl:
     return url
 
 
+def parse_page_url(text: str) -> str:
+    """Return the address of a page, by https unless it is on this machine, as it is; raises `Unacceptable`."""
+    url = _split(text, ("https", "http"), "https://id.example.com/logout?client_id=app")
+    if url.scheme == "http" and not is_loopback(url.hostname):
+        raise Unacceptable("must begin with https://", "Use https; http is for this machine alone")
+    if "#" in url.rest:
+        raise Unacceptable("must not have a fragment", "Leave out what follows the #")
+    return text
+
+
 def parse_absolute_uri(text: str) -> str:
     """Return an absolute URI without fragment as it is (RFC 8707 section 2); raises `Unacceptable`."""
     if (
@@ -136,6 +147,12 @@ def parse_absolute_uri(text: str) -> str:
     if "@" in text.partition("://")[2].partition("/")[0]:
         raise Unacceptable("must not contain user information", "Leave out what stands before the @")
     return text
+
+
+def origin_of(url: str) -> str:
+    """Return the origin of a URL that was parsed before."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def is_loopback(hostname: str) -> bool:

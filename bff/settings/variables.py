@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bff.settings.credentials import certificate_key, client_certificate, client_secret, private_key, secret_keys
 from bff.settings.fault import Unacceptable
-from bff.settings.openid import claims, login_parameters, scopes, signature_algorithm
+from bff.settings.openid import authorization_parameters, claims, login_parameters, scopes, signature_algorithm
 from bff.settings.redis_url import parse_redis_url
 from bff.settings.route import parse_prefix
 from bff.settings.routes import parse_json
@@ -17,6 +17,7 @@ from bff.settings.urls import (
     parse_absolute_uri,
     parse_dev_server_url,
     parse_issuer,
+    parse_page_url,
     parse_public_url,
     parse_upstream_url,
 )
@@ -170,6 +171,18 @@ VARIABLES: Final = (
     Variable(
         name="BFF_LOGIN_PARAMS", parse=login_parameters, default="login_hint ui_locales prompt acr_values max_age",
         meaning="Query parameters of /bff/login that are passed on to the provider.",
+    ),
+    Variable(
+        name="BFF_AUTHORIZATION_PARAMS", parse=authorization_parameters,
+        meaning="Further parameters of every authorization request, such as access_type=offline&prompt=consent.",
+    ),
+    Variable(
+        name="BFF_SILENT_LOGIN", parse=choice("off", "on"), default="off",
+        meaning="Whether pages may log in by a frame that shows nothing, /bff/login/silent: off or on.",
+    ),
+    Variable(
+        name="BFF_LOGOUT_URL", parse=parse_page_url,
+        meaning="Where the browser logs out at the provider, as it is; instead of the end-session endpoint.",
     ),
     # Sessions
     Variable(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -54,10 +54,11 @@ class Asset:
     encodings: dict[str, Content] = field(default_factory=dict)
 
 
-def read_manifest(directory: Path) -> dict[str, Asset]:
+def read_manifest(directory: Path, *, frames: Collection[str] = ()) -> dict[str, Asset]:
     """Return the assets by decoded URL path; a directory with an index has one more entry, with a final slash.
 
-    Raises `OSError` if something cannot be read.
+    `frames` are the origins that documents may show in frames besides our own. Raises `OSError` if something cannot be
+    read.
     """
     files = dict(_files(directory.resolve(strict=True)))
     reader = _Reader()
@@ -70,7 +71,7 @@ def read_manifest(directory: Path) -> dict[str, Asset]:
             for extension, coding in ENCODINGS.items()
             if url_path + extension in files
         }
-        assets[url_path] = _asset(path, reader.read(path, of=media_type(path)), encodings)
+        assets[url_path] = _asset(path, reader.read(path, of=media_type(path)), encodings, frames)
         if path.name == _INDEX:
             assets[url_path.removesuffix(_INDEX)] = assets[url_path]
     return assets
@@ -82,9 +83,10 @@ def is_hashed(name: str) -> bool:
     return match is not None and _LOOKS_RANDOM.fullmatch(match["hash"]) is not None
 
 
-def _asset(path: Path, identity: Content, encodings: dict[str, Content]) -> Asset:
+def _asset(path: Path, identity: Content, encodings: dict[str, Content], frames: Collection[str]) -> Asset:
     kind = media_type(path)
-    policy = document_policy(identity.body or path.read_bytes()) if kind.startswith("text/html") else document_policy()
+    document = (identity.body or path.read_bytes()) if kind.startswith("text/html") else b""
+    policy = document_policy(document, frames=frames)
     return Asset(kind, _cache_control(path.name), policy, identity, encodings)
 
 

@@ -24,10 +24,15 @@ _DIRECTIVES: Final = (
 )
 
 
-def document_policy(document: bytes = b"") -> str:
-    """Return the policy for an HTML document: its own inline scripts run, by their hashes, and no others."""
+def document_policy(document: bytes = b"", *, frames: Iterable[str] = ()) -> str:
+    """Return the policy for an HTML document: its own inline scripts run, by their hashes, and no others.
+
+    `frames` are origins besides our own that it may show in frames.
+    """
     hashes = "".join(f" 'sha256-{_hash(script)}'" for script in inline_scripts(document))
-    return "; ".join(_DIRECTIVES).format(hashes=hashes)
+    policy = "; ".join(_DIRECTIVES).format(hashes=hashes)
+    foreign = " ".join(frames)
+    return f"{policy}; frame-src 'self' {foreign}" if foreign else policy
 
 
 def inline_scripts(document: bytes) -> list[str]:

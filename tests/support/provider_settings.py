@@ -7,6 +7,9 @@ from tests.support.signed_tokens import CLIENT_ID, ISSUER
 
 PUBLIC_URL = "https://app.example.com"
 
+EVERYTHING_ON = {"response_mode": "form_post", "silent_login": "on"}
+"""What adds endpoints, or methods of endpoints."""
+
 
 def provider_settings(**variables: str) -> Settings:
     """Return settings with these variables (names without `BFF_`, in lower case) over a working minimum."""

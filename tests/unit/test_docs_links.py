@@ -23,7 +23,7 @@ from bff.tokens.tokens import _SAVE_TIMEOUT as SAVE_AT_SHUTDOWN
 from bff.tokens.tokens import SHUTDOWN_TIMEOUT
 from tests.support.left_out import LEAVE_NOTHING_OUT
 from tests.support.markdown import CHECKOUT, Page, pages
-from tests.support.provider_settings import provider_settings
+from tests.support.provider_settings import EVERYTHING_ON, provider_settings
 from tests.unit.test_endpoints_documentation import kinds
 from tests.unit.test_layers import FOREIGN, LAYERS, files, imports, room_of
 
@@ -244,5 +244,5 @@ def literals() -> frozenset[str]:
 @cache
 def endpoints() -> dict[str, set[str]]:
     """The methods of each endpoint."""
-    gateway = create_app(provider_settings(), clock=lambda: 0.0, random_bytes=lambda size: b"r" * size)
+    gateway = create_app(provider_settings(**EVERYTHING_ON), clock=lambda: 0.0, random_bytes=lambda size: b"r" * size)
     return {endpoint.path: set(endpoint.handlers) for endpoint in gateway.endpoints}

@@ -11,10 +11,7 @@ import pytest
 from bff.app import create_app
 from bff.endpoints.routing import Protection
 from bff.errors import GatewayError, NoSession, SettingsInvalid
-from tests.support.provider_settings import provider_settings
-
-EVERYTHING_ON = {"response_mode": "form_post"}
-"""What adds endpoints or methods."""
+from tests.support.provider_settings import EVERYTHING_ON, provider_settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "endpoints.md").read_text(encoding="utf-8")
 ENDPOINT = re.compile(r"^\| ((?:`[A-Z]+` ?)+) \| `(/[^`]*)` \| `([^`]*)` \| (.*) \|$", re.MULTILINE)

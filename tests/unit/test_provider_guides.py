@@ -77,8 +77,9 @@ def test_where_offline_access_gives_the_refresh_token_it_is_asked_for(name: str)
     assert "offline_access" in settings_of(GUIDES / f"{name}.md").scopes
 
 
-def test_google_is_given_its_own_parameters_by_the_link() -> None:
-    assert {"access_type", "prompt"} <= set(settings_of(GUIDES / "google.md").login_params)
+def test_google_is_given_its_own_parameters_with_every_login() -> None:
+    always = settings_of(GUIDES / "google.md").authorization_params
+    assert dict(always or ()) == {"access_type": "offline", "prompt": "consent"}
 
 
 def test_the_issuers_slash_at_the_end_is_as_the_provider_has_it() -> None:

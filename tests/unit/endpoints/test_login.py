@@ -299,3 +299,25 @@ async def test_a_pushed_request_shows_the_browser_its_reference_alone() -> None:
         site.provider.metadata["pushed_authorization_request_endpoint"] = endpoint
         answer = await site.call("GET", "/bff/login?login_hint=ann", NAVIGATE)
         assert parameters(answer) == {"client_id": CLIENT_ID, "request_uri": "urn:example:pushed"}
+
+
+async def test_parameters_of_every_login_go_with_every_login() -> None:
+    async with running_site(authorization_params="access_type=offline&prompt=consent") as site:
+        request = await site.browser().begin("?access_type=online")
+        assert (request["access_type"], request["prompt"]) == ("offline", "consent")
+
+
+async def test_a_link_may_say_otherwise_where_it_may_say_anything() -> None:
+    async with running_site(authorization_params="prompt=consent&hd=example.com") as site:
+        request = await site.browser().begin("?prompt=select_account&hd=evil.example")
+        assert (request["prompt"], request["hd"]) == ("select_account", "example.com")
+
+
+async def test_a_maximum_age_of_every_login_is_verified() -> None:
+    async with running_site(authorization_params="max_age=60") as site:
+        browser = site.browser()
+        assert (await browser.begin())["max_age"] == "60"
+        site.provider.id_token_changes = {"auth_time": int(site.provider.clock()) - 600}
+        assert (await browser.finish(await browser.begin())).status == 400
+        site.provider.id_token_changes = {"auth_time": int(site.provider.clock())}
+        assert (await browser.finish(await browser.begin())).status == 303

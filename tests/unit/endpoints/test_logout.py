@@ -224,3 +224,13 @@ async def test_a_store_outage_is_a_page_for_a_form(browser: Browser, site: Site)
     answer = await browser.navigate("/bff/logout", method="POST")
     assert answer.status == 503
     assert "store_unavailable" in answer.text
+
+
+async def test_a_configured_page_of_the_provider_takes_the_place_of_its_end_session_endpoint() -> None:
+    url = "https://id.example.com/logout?client_id=app&logout_uri=https%3A%2F%2Fapp.example.com%2F"
+    async with running_site(logout_url=url) as site:
+        browser = site.browser()
+        await browser.sign_in()
+        answer = await browser.fetch("POST", "/bff/logout", fields=[("Accept", "application/json")])
+        assert answer.json == {"logout_url": url}
+        assert (await browser.session())["authenticated"] is False

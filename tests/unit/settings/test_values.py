@@ -212,3 +212,48 @@ def test_a_switch_is_on_or_off(text: str, value: bool) -> None:
 @pytest.mark.parametrize("text", ["yes", "1", "true", "none"])
 def test_a_switch_is_nothing_else(text: str) -> None:
     assert fault(BFF_ID_TOKEN_HINT=text).startswith("BFF_ID_TOKEN_HINT: must be ")
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("access_type=offline&prompt=consent", (("access_type", "offline"), ("prompt", "consent"))),
+        ("organization=org_1", (("organization", "org_1"),)),
+        ("acr_values=a%20b+c&max_age=60", (("acr_values", "a b c"), ("max_age", "60"))),
+    ],
+)
+def test_parameters_of_every_login_are_written_as_in_a_query(
+    text: str, parameters: tuple[tuple[str, str], ...]
+) -> None:
+    assert loaded(BFF_AUTHORIZATION_PARAMS=text).authorization_params == parameters
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "access_type", "=x", "a=", "a=1&a=2", "a b=1", "a=%0a", "a=%ff", "prompt=none", "prompt=login+none",
+        "max_age=x", "max_age=-1", "?a=1", "a=1;b=2&c",
+    ],
+)  # fmt: skip
+def test_what_is_no_such_parameter_is_a_fault(text: str) -> None:
+    assert fault(BFF_AUTHORIZATION_PARAMS=text).startswith("BFF_AUTHORIZATION_PARAMS: ")
+
+
+@pytest.mark.parametrize("name", sorted(PROTECTED_PARAMETERS))
+def test_no_parameter_of_every_login_replaces_the_gateways_own(name: str) -> None:
+    for spelling in (name, name.upper()):
+        assert f"must not contain {spelling}" in fault(BFF_AUTHORIZATION_PARAMS=f"{spelling}=x")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://id.example.com/logout?client_id=a&logout_uri=https%3A%2F%2Fapp%2F", "http://localhost:9000/out"]
+)
+def test_a_logout_url_is_kept_as_it_is(url: str) -> None:
+    assert loaded(BFF_LOGOUT_URL=url).logout_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["http://id.example.com/logout", "//id.example.com", "javascript:x", "https://u@h/", "https://h/#x", "h/x"]
+)
+def test_what_is_no_page_of_a_provider_is_no_logout_url(url: str) -> None:
+    assert fault(BFF_LOGOUT_URL=url).startswith("BFF_LOGOUT_URL: ")
