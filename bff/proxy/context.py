@@ -210,7 +210,7 @@ class ProxyContext:
         self.on_refusal = on_refusal
         self.public_url = public_url
         self.public_origin = public_url.origin.encode("ascii")
-        self.own_host = [public_url.host.encode("ascii")]
+        self.public_host = public_url.host.encode("ascii")
         self.session_cookie = session_cookie.encode("ascii")
         self.trusted_proxies = trusted_proxies
         self.clock = clock

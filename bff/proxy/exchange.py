@@ -26,7 +26,7 @@ from bff.proxy.patience import STALL_LIMIT, Patience
 from bff.proxy.repetition import repeats
 from bff.proxy.report import Report, report_refusal
 from bff.proxy.request_body import RequestBody, body_of
-from bff.proxy.state import State
+from bff.proxy.state import ADMITTING, ANSWERING, CONNECTING, ENDED, WAITING
 
 if TYPE_CHECKING:
     from bff.proxy.back import Back
@@ -37,16 +37,14 @@ if TYPE_CHECKING:
     from bff.session.record import AccessToken
     from bff.sessions import Session
 
-ADMITTING, CONNECTING, WAITING, ANSWERING, ENDED = State
-
 
 class Exchange:
     """A call in progress; the front tells it of the request, the back of the answer."""
 
     __slots__ = (
         "_admission", "_back", "_bound", "_chunks_answer", "_connecting", "_context", "_deadline", "_front", "_out",
-        "_patience", "_report", "_request", "_request_head", "_route", "_session",
-        "body", "closes_front", "state", "to_head_request",
+        "_patience", "_report", "_request", "_request_head", "_route", "_session", "body", "closes_front", "state",
+        "to_head_request",
     )  # fmt: skip
 
     accepts_upgrade = False

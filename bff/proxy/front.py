@@ -176,9 +176,7 @@ class Front(BrowserSocket):
             path, query = judge(incoming)
             head = RequestHead(incoming.fields)
             self.browser.identify(head)
-            hosts = head.all(b"host")
-            if hosts != context.own_host:
-                check_host(hosts, path, context.public_url.hostname)
+            check_host(head.all(b"host"), path, context.public_host, context.public_url.hostname)
             route = context.routes.match(path)
             if route is None:
                 self._start_cycle(incoming, path, query)
@@ -201,9 +199,8 @@ class Front(BrowserSocket):
             started_at=monotonic(),
             is_websocket=is_websocket,
         )
-        kind = Tunnel if is_websocket else Exchange
-        self._exchange = exchange = kind(context, self, route, request)
-        exchange.begin()
+        self._exchange = (Tunnel if is_websocket else Exchange)(context, self, route, request)
+        self._exchange.begin()
 
     def _take_body(self, body: bytes) -> None:
         if self._exchange is not None:

@@ -56,8 +56,13 @@ def judge(incoming: Incoming) -> tuple[bytes, bytes | None]:
     return split_target(incoming.target)
 
 
-def check_host(values: list[bytes], path: bytes, public_hostname: str) -> None:
-    """Raise `BadRequest` unless there is exactly one `Host`, well formed and one of our names."""
+def check_host(values: list[bytes], path: bytes, public_host: bytes, public_hostname: str) -> None:
+    """Raise `BadRequest` unless there is exactly one `Host`, well formed and one of our names.
+
+    `public_host` is the public one as browsers write it.
+    """
+    if values == [public_host]:
+        return
     host = parse_host(values)
     if host is None:
         raise BadRequest("host.malformed")

@@ -13,3 +13,6 @@ class State(IntEnum):
     WAITING = 2
     ANSWERING = 3
     ENDED = 4
+
+
+ADMITTING, CONNECTING, WAITING, ANSWERING, ENDED = State
