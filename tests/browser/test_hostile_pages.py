@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.stack import LIST, sign_in
+from tests.browser.stack import LIST, Stack, finish_login, sign_in
 from tests.support.access_lines import AccessLines
 from tests.support.browser_page import Page
 from tests.support.chromium import Chromium, Profile
@@ -198,6 +198,32 @@ def test_a_window_of_the_application_is_out_of_reach(scene: Scene) -> None:
     scene.hostile.click("button", "Open")
     assert scene.outcome("GET", "/opened") == (200, None)
     scene.hostile.eventually("opened.closed", "the end of the connection between the windows")
+
+
+@pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
+@pytest.mark.parametrize(
+    "method, parameter", [("get", "return_to"), ("get", "target_link_uri"), ("post", "target_link_uri")]
+)
+def test_a_login_that_a_hostile_page_begins_ends_at_the_application(
+    profile: Profile, gateway: GatewayServer, stack: Stack, host: str, method: str, parameter: str
+) -> None:
+    access = AccessLines(gateway)
+    access.forget()
+    with HostileSite().running() as site:
+        here = f"http://{host}:{site.port}/"
+        site.write(
+            "/",
+            f"""<form method="{method}" action="{gateway.public_url}/bff/login">
+            <input type="hidden" name="iss" value="{stack.provider.issuer}">
+            <input type="hidden" name="{parameter}" value="{here}"><button>Claim your prize</button></form>""",
+        )
+        page = profile.open(here)
+        page.click("button", "Claim")
+        page.wait_for("to go on to")
+        assert access.wait_for(method.upper(), "/bff/login").status in (302, 303)
+        finish_login(page)
+        assert page.address() == f"{gateway.public_url}/"
+        assert page.evaluate(SESSION)["claims"]["name"] == "Alice Archer"
 
 
 def test_a_login_that_somebody_else_began_does_not_become_the_users(

@@ -58,7 +58,8 @@ RUN_BY = {
     r"install .*": BY_HAND + "the files it names exist",
     r"systemctl .*": BY_HAND + "the unit is examined by systemd-analyze",
     r"npm ci": f"{APPLICATION}::test_its_types_hold",
-    r"npm run dev": "tests/integration/test_spa_dev_server.py::test_every_path_that_is_nobody_elses_is_the_pages",
+    r"npm run dev": "tests/browser/test_dev_server.py::"
+    "test_a_change_of_the_source_shows_at_once_in_the_page_of_a_signed_in_user",
     r"npm test": f"{APPLICATION}::test_its_unit_tests_pass",
     r"npm run (check-)?build": f"{APPLICATION}::test_its_build_in_the_repository_is_what_its_source_builds_to",
 }
