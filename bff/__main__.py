@@ -7,6 +7,8 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -14,14 +16,22 @@ import click
 from bff.errors import SettingsInvalid
 from bff.oauth.signing_key import parse_signing_keys
 from bff.settings import load_settings
+from bff.settings.profile import PROFILE_ALGORITHMS
 from bff.stores.redis_address import parse_redis_address
 
 if TYPE_CHECKING:
     from bff.check.report import Report
 
 _CONFIGURATION_UNUSABLE = 2
-_CHECKS = {"BFF_CLIENT_KEY": parse_signing_keys, "BFF_REDIS_URL": parse_redis_address}
-"""What only those who use a secret can say of it, so that it is reported with all other faults."""
+
+
+def _checks() -> dict[str, Callable[[str], object]]:
+    """Return what only those who use a secret can say of it, so that it is reported with all other faults."""
+    algorithms = PROFILE_ALGORITHMS if os.environ.get("BFF_PROFILE", "").strip() else None
+    return {
+        "BFF_CLIENT_KEY": partial(parse_signing_keys, algorithms=algorithms),
+        "BFF_REDIS_URL": parse_redis_address,
+    }
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,7 +44,7 @@ def main() -> None:
 def serve() -> None:
     """Run the gateway."""
     try:
-        settings = load_settings(os.environ, checks=_CHECKS)
+        settings = load_settings(os.environ, checks=_checks())
     except SettingsInvalid as invalid:
         click.echo(f"bff cannot start: {len(invalid.faults)} fault(s) in the configuration", err=True)
         for fault in invalid.faults:
@@ -62,7 +72,7 @@ def check(as_json: bool) -> None:
         else:
             click.echo(report.text(colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")), nl=False)
 
-    sys.exit(check_environment(os.environ, checks=_CHECKS, show=show))
+    sys.exit(check_environment(os.environ, checks=_checks(), show=show))
 
 
 @main.command()

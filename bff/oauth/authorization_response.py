@@ -91,14 +91,19 @@ def response_state(encoded: bytes | str) -> str | None:
 
 
 def validate_authorization_response(
-    parameters: Mapping[str, str], *, transaction: Transaction, metadata: ProviderMetadata
+    parameters: Mapping[str, str],
+    *,
+    transaction: Transaction,
+    metadata: ProviderMetadata,
+    requires_issuer: bool = False,
 ) -> ValidatedCode:
     """Return the code of the answer to this transaction.
 
     The issuer is looked at before anything else, for an answer of another provider, an error too, says nothing
-    about this login (RFC 9207 section 2.4). Raises `LoginFailed`, and `ProviderRefusal` for an error of the provider.
+    about this login (RFC 9207 section 2.4); it must be named if the provider says it does so, and with
+    `requires_issuer` whatever it says. Raises `LoginFailed`, and `ProviderRefusal` for an error of the provider.
     """
-    _check_issuer(parameters.get("iss"), transaction, metadata)
+    _check_issuer(parameters.get("iss"), transaction, metadata, requires_issuer)
     state = parameters.get("state")
     if state is None:
         raise LoginFailed("callback.state_missing")
@@ -118,11 +123,13 @@ def validate_authorization_response(
     return _validated(code)
 
 
-def _check_issuer(issuer: str | None, transaction: Transaction, metadata: ProviderMetadata) -> None:
+def _check_issuer(
+    issuer: str | None, transaction: Transaction, metadata: ProviderMetadata, requires_issuer: bool
+) -> None:
     if transaction.issuer != metadata.issuer:
         raise LoginFailed("callback.transaction_issuer")
     if issuer is None:
-        if metadata.authorization_response_iss_parameter_supported:
+        if requires_issuer or metadata.authorization_response_iss_parameter_supported:
             raise LoginFailed("callback.issuer_missing")
     elif issuer != transaction.issuer:
         raise LoginFailed("callback.issuer")

@@ -7,9 +7,8 @@ from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote_plus
 
-from bff.errors import ClientRefused
 from bff.oauth.base64url import encode
-from bff.oauth.signing_key import SigningKey
+from bff.oauth.signing_key import SigningKey, signed_by_one_of
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFETIME = 60
@@ -83,8 +82,4 @@ class ClientAuthentication:
             "iat": issued_at,
             "exp": issued_at + ASSERTION_LIFETIME,
         }
-        for key in self.keys:
-            algorithm = key.algorithm_for(algorithms)
-            if algorithm is not None:
-                return key.sign(claims, algorithm=algorithm)
-        raise ClientRefused("client_key.algorithm")
+        return signed_by_one_of(self.keys, claims, algorithms=algorithms)

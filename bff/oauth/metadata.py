@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,6 +47,9 @@ class ProviderMetadata:
     scopes_supported: tuple[str, ...] | None
     dpop_signing_alg_values_supported: tuple[str, ...] | None
     tls_client_certificate_bound_access_tokens: bool
+    request_object_signing_alg_values_supported: tuple[str, ...] | None
+    request_parameter_supported: bool
+    require_signed_request_object: bool
 
 
 def metadata_urls(issuer: str, *, openid: bool = True) -> tuple[str, ...]:
@@ -58,11 +62,18 @@ def metadata_urls(issuer: str, *, openid: bool = True) -> tuple[str, ...]:
     return f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{parts.path}", discovery
 
 
-def parse_metadata(document: bytes, *, issuer: str, openid: bool, mutual_tls: bool = False) -> ProviderMetadata:
+def parse_metadata(
+    document: bytes,
+    *,
+    issuer: str,
+    openid: bool,
+    mutual_tls: bool = False,
+    algorithms: Sequence[str] = SIGNATURE_ALGORITHMS,
+) -> ProviderMetadata:
     """Return the metadata of exactly this issuer; raises `InvalidProviderAnswer`.
 
     With `mutual_tls` the endpoints are those where the provider asks for a certificate, if it has such (RFC 8705
-    section 5).
+    section 5). `algorithms` are those that the provider may sign with.
 
     The issuer is compared character by character, a trailing slash included (RFC 8414 section 3.3); with `openid`
     the keys' address is required as well.
@@ -92,11 +103,13 @@ def parse_metadata(document: bytes, *, issuer: str, openid: bool, mutual_tls: bo
         ),
         require_pushed_authorization_requests=_flag(members, "require_pushed_authorization_requests"),
         authorization_response_iss_parameter_supported=_flag(members, "authorization_response_iss_parameter_supported"),
-        authorization_signing_alg_values_supported=_algorithms(members, "authorization_signing_alg_values_supported"),
+        authorization_signing_alg_values_supported=_algorithms(
+            members, "authorization_signing_alg_values_supported", algorithms
+        ),
         response_modes_supported=_list(members, "response_modes_supported"),
         backchannel_logout_supported=_flag(members, "backchannel_logout_supported"),
         backchannel_logout_session_supported=_flag(members, "backchannel_logout_session_supported"),
-        id_token_signing_alg_values_supported=_id_token_algorithms(members, openid),
+        id_token_signing_alg_values_supported=_id_token_algorithms(members, algorithms, openid),
         token_endpoint_auth_methods_supported=_list(members, "token_endpoint_auth_methods_supported"),
         token_endpoint_auth_signing_alg_values_supported=_list(
             members, "token_endpoint_auth_signing_alg_values_supported"
@@ -105,6 +118,9 @@ def parse_metadata(document: bytes, *, issuer: str, openid: bool, mutual_tls: bo
         scopes_supported=_list(members, "scopes_supported"),
         dpop_signing_alg_values_supported=_list(members, "dpop_signing_alg_values_supported"),
         tls_client_certificate_bound_access_tokens=_flag(members, "tls_client_certificate_bound_access_tokens"),
+        request_object_signing_alg_values_supported=_list(members, "request_object_signing_alg_values_supported"),
+        request_parameter_supported=_flag(members, "request_parameter_supported", unsaid=True),
+        require_signed_request_object=_flag(members, "require_signed_request_object"),
     )
 
 
@@ -131,10 +147,10 @@ def _endpoint(members: dict[str, Any], name: str, loopback_http: bool) -> str | 
     return str(url)
 
 
-def _flag(members: dict[str, Any], name: str) -> bool:
+def _flag(members: dict[str, Any], name: str, *, unsaid: bool = False) -> bool:
     value = members.get(name)
     if value is None:
-        return False
+        return unsaid
     if not isinstance(value, bool):
         raise InvalidProviderAnswer(f"metadata.{name}")
     return value
@@ -155,16 +171,17 @@ def _require_listed(members: dict[str, Any], name: str, needed: str) -> None:
         raise InvalidProviderAnswer(f"metadata.{name}")
 
 
-def _algorithms(members: dict[str, Any], name: str) -> tuple[str, ...]:
+def _algorithms(members: dict[str, Any], name: str, algorithms: Sequence[str]) -> tuple[str, ...]:
     listed = _list(members, name)
     if listed is None:
-        # The default of ID tokens (OpenID Connect Core section 15.1) and of signed responses (JARM section 3).
-        return ("RS256",)
-    return tuple(name for name in listed if name in SIGNATURE_ALGORITHMS)
+        # The default of ID tokens (OpenID Connect Core section 15.1) and of signed responses (JARM section 3); where
+        # that may not be, the client is registered for one that may.
+        return ("RS256",) if "RS256" in algorithms else tuple(algorithms)
+    return tuple(name for name in listed if name in algorithms)
 
 
-def _id_token_algorithms(members: dict[str, Any], openid: bool) -> tuple[str, ...]:
-    accepted = _algorithms(members, "id_token_signing_alg_values_supported")
+def _id_token_algorithms(members: dict[str, Any], algorithms: Sequence[str], openid: bool) -> tuple[str, ...]:
+    accepted = _algorithms(members, "id_token_signing_alg_values_supported", algorithms)
     if openid and not accepted:
         raise InvalidProviderAnswer("metadata.id_token_signing_alg_values_supported")
     return accepted

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
+from bff.errors import ClientRefused
 from bff.oauth.base64url import encode
 from bff.oauth.json_document import MalformedDocument, parse_object
 from bff.oauth.keys import MIN_RSA_BITS
@@ -48,9 +49,13 @@ class SigningKey:
             return next((name for name in self.algorithms if name in supported), None)
         return "RS256" if "RS256" in self.algorithms else self.algorithms[0]
 
-    def sign(self, claims: dict[str, Any], *, algorithm: str) -> str:
+    def restricted_to(self, algorithms: Collection[str]) -> SigningKey:
+        """Return the same key for no other algorithms than these."""
+        return SigningKey(self._key, self.kid, tuple(name for name in self.algorithms if name in algorithms))
+
+    def sign(self, claims: dict[str, Any], *, algorithm: str, typ: str = "JWT") -> str:
         """Return `claims` as a signed token in compact serialisation (RFC 7515 section 3.1)."""
-        header = {"alg": algorithm, "typ": "JWT"}
+        header = {"alg": algorithm, "typ": typ}
         if self.kid is not None:
             header["kid"] = self.kid
         signed = f"{_segment(header)}.{_segment(claims)}"
@@ -58,12 +63,36 @@ class SigningKey:
         return f"{signed}.{encode(signature)}"
 
 
-def parse_signing_keys(text: str) -> tuple[SigningKey, ...]:
+def signed_by_one_of(
+    keys: Sequence[SigningKey], claims: dict[str, Any], *, algorithms: Sequence[str] | None, typ: str = "JWT"
+) -> str:
+    """Return `claims` signed with the first of `keys`, newest first, that can sign for a receiver of `algorithms`.
+
+    Raises `ClientRefused` if none can.
+    """
+    for key in keys:
+        algorithm = key.algorithm_for(algorithms)
+        if algorithm is not None:
+            return key.sign(claims, algorithm=algorithm, typ=typ)
+    raise ClientRefused("client_key.algorithm")
+
+
+def parse_signing_keys(text: str, *, algorithms: Collection[str] | None = None) -> tuple[SigningKey, ...]:
     """Return the private keys in a JWK, a JWK Set (its order is kept: newest first) or PEM text.
 
-    In a set, keys that are not for signing are passed over. Raises `UnusableKey` if none is left, or for one that
-    is too weak, public, encrypted or of a kind that cannot sign.
+    In a set, keys that are not for signing are passed over. `algorithms` are those that may be used, None for all.
+    Raises `UnusableKey` if none is left, or for one that is too weak, public, encrypted or of a kind that cannot sign.
     """
+    keys = _parse(text)
+    if algorithms is None:
+        return keys
+    allowed = tuple(key for key in (key.restricted_to(algorithms) for key in keys) if key.algorithms)
+    if not allowed:
+        raise UnusableKey(f"none of its keys can sign with {', '.join(algorithms)}")
+    return allowed
+
+
+def _parse(text: str) -> tuple[SigningKey, ...]:
     if text.lstrip().startswith("{"):
         return _parse_json(text)
     if "-----BEGIN " not in text:

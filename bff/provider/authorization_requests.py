@@ -1,12 +1,14 @@
-"""Where the browser is sent to log in: the request in its URL, or pushed beforehand."""
+"""Where the browser is sent to log in: the request in its URL, signed or not, or pushed beforehand."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from bff.errors import ClientRefused
 from bff.oauth.authorization import Transaction, authorization_request, authorization_url
 from bff.oauth.metadata import ProviderMetadata
+from bff.oauth.request_object import request_object
+from bff.provider.client_authentication import signing_keys
 from bff.provider.client_requests import ClientRequests
 from bff.provider.configuration import configuration_fault
 from bff.provider.proofs import Proofs
@@ -17,10 +19,20 @@ from bff.settings import Settings
 class AuthorizationRequests:
     """Makes authorization requests as `settings` and the provider's metadata say."""
 
-    def __init__(self, settings: Settings, requests: ClientRequests, proofs: Proofs, *, redirect_uri: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        requests: ClientRequests,
+        proofs: Proofs,
+        *,
+        clock: Callable[[], float],
+        redirect_uri: str,
+    ) -> None:
         self._settings = settings
         self._requests = requests
         self._proofs = proofs
+        self._keys = signing_keys(settings)
+        self._clock = clock
         self._redirect_uri = redirect_uri
         self._share = Share(AUTHORIZATION_REQUESTS, patience=PATIENCE)
 
@@ -46,9 +58,20 @@ class AuthorizationRequests:
             dpop_jkt=None if dpop_key is None else dpop_key.thumbprint,
             extra=extra,
         )
+        if settings.request_object == "signed":
+            parameters = {"client_id": settings.client_id, "request": self._signed(metadata, parameters)}
         endpoint = metadata.pushed_authorization_request_endpoint
         if endpoint is not None and settings.par != "off":
             async with self._share:
                 pushed = await self._requests.push(metadata, endpoint, parameters, dpop_key)
             parameters = {"client_id": settings.client_id, "request_uri": pushed.request_uri}
         return authorization_url(metadata, parameters)
+
+    def _signed(self, metadata: ProviderMetadata, parameters: Mapping[str, str]) -> str:
+        return request_object(
+            parameters,
+            keys=self._keys,
+            algorithms=metadata.request_object_signing_alg_values_supported,
+            issuer=metadata.issuer,
+            now=self._clock(),
+        )

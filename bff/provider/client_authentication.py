@@ -5,6 +5,7 @@ from __future__ import annotations
 from bff.oauth.client_authentication import ClientAuthentication
 from bff.oauth.signing_key import SigningKey, parse_signing_keys
 from bff.settings import Settings
+from bff.settings.profile import PROFILE_ALGORITHMS
 
 
 def client_authentication(settings: Settings) -> ClientAuthentication:
@@ -18,5 +19,8 @@ def client_authentication(settings: Settings) -> ClientAuthentication:
 
 
 def signing_keys(settings: Settings) -> tuple[SigningKey, ...]:
-    """Return the client's private keys, newest first."""
-    return parse_signing_keys(settings.client_key.reveal()) if settings.client_key else ()
+    """Return the client's private keys, newest first, with the algorithms that the profile allows."""
+    if settings.client_key is None:
+        return ()
+    algorithms = None if settings.profile is None else PROFILE_ALGORITHMS
+    return parse_signing_keys(settings.client_key.reveal(), algorithms=algorithms)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bff.oauth.dpop import supports_dpop
 from bff.oauth.metadata import ProviderMetadata
 from bff.settings import Settings
 
@@ -23,6 +24,44 @@ def configuration_fault(settings: Settings, metadata: ProviderMetadata) -> Confi
         return ConfigurationFault("par.required", "BFF_PAR is off, but the provider requires pushed requests")
     if not has_par and (settings.par == "require" or metadata.require_pushed_authorization_requests):
         return ConfigurationFault("par.no_endpoint", "BFF_PAR needs an endpoint that the provider does not have")
+    return (
+        _request_object_fault(settings, metadata)
+        or _binding_fault(settings, metadata)
+        or _answer_fault(settings, metadata)
+    )
+
+
+def _request_object_fault(settings: Settings, metadata: ProviderMetadata) -> ConfigurationFault | None:
+    if settings.request_object == "off" and metadata.require_signed_request_object:
+        return ConfigurationFault(
+            "request_object.required", "BFF_REQUEST_OBJECT is off, but the provider requires signed requests"
+        )
+    is_pushed = settings.par != "off" and metadata.pushed_authorization_request_endpoint is not None
+    if settings.request_object == "signed" and not is_pushed and not metadata.request_parameter_supported:
+        return ConfigurationFault(
+            "request_object.unsupported",
+            "BFF_REQUEST_OBJECT is signed, but the provider takes no signed request that is not pushed",
+        )
+    return None
+
+
+def _binding_fault(settings: Settings, metadata: ProviderMetadata) -> ConfigurationFault | None:
+    listed = metadata.dpop_signing_alg_values_supported
+    if settings.dpop == "require" and listed is not None and not supports_dpop(listed):
+        return ConfigurationFault(
+            "dpop.algorithm", "BFF_DPOP is require, but the provider takes no proofs signed with ES256"
+        )
+    is_unbound = settings.dpop == "off" and not metadata.tls_client_certificate_bound_access_tokens
+    if settings.profile is not None and is_unbound:
+        return ConfigurationFault(
+            "profile.unbound_tokens",
+            f"BFF_PROFILE={settings.profile} demands bound tokens, and the provider binds none to certificates; "
+            "set BFF_DPOP=require",
+        )
+    return None
+
+
+def _answer_fault(settings: Settings, metadata: ProviderMetadata) -> ConfigurationFault | None:
     if settings.response_mode.endswith("jwt") and metadata.jwks_uri is None:
         return ConfigurationFault(
             "response_mode.no_keys", "BFF_RESPONSE_MODE=jwt needs keys, and the provider has none"

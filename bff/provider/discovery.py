@@ -12,6 +12,8 @@ from bff.oauth.provider_answer import is_json
 from bff.provider.remote_document import RemoteDocument
 from bff.provider.transport import Answer, ProviderTransport
 from bff.settings import Settings
+from bff.settings.openid import SIGNATURE_ALGORITHMS
+from bff.settings.profile import PROFILE_ALGORITHMS
 
 METADATA_LIFETIME = 3600.0
 KEYS_LIFETIME = 600.0
@@ -30,6 +32,7 @@ class Discovery:
         self._issuer = settings.issuer
         self._openid = "openid" in settings.scopes
         self._mutual_tls = settings.client_cert is not None
+        self._algorithms = SIGNATURE_ALGORITHMS if settings.profile is None else PROFILE_ALGORITHMS
         self.metadata: RemoteDocument[ProviderMetadata] = RemoteDocument(
             "metadata", self._fetch_metadata, lifetime=METADATA_LIFETIME, max_age=_METADATA_MAX_AGE, clock=clock
         )
@@ -75,6 +78,7 @@ class Discovery:
                     issuer=self._issuer,
                     openid=self._openid,
                     mutual_tls=self._mutual_tls,
+                    algorithms=self._algorithms,
                 )
         raise ProviderUnavailable("metadata.status")
 

@@ -95,7 +95,7 @@ class Provider:
             self._discovery, client_id=settings.client_id, algorithm=settings.id_token_alg, clock=clock
         )
         self._authorization = AuthorizationRequests(
-            settings, self._requests, self._proofs, redirect_uri=self._redirect_uri
+            settings, self._requests, self._proofs, clock=clock, redirect_uri=self._redirect_uri
         )
         self._refreshing = Refreshing(
             self._requests,
@@ -143,7 +143,10 @@ class Provider:
             parameters = await self._verifier.signed_response(metadata, signed_response(encoded))
         else:
             parameters = parse_response(encoded)
-        code = validate_authorization_response(parameters, transaction=transaction, metadata=metadata)
+        requires_issuer = self._settings.profile is not None
+        code = validate_authorization_response(
+            parameters, transaction=transaction, metadata=metadata, requires_issuer=requires_issuer
+        )
         if self._openid:
             await self.keys()
         return code

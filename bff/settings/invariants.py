@@ -56,6 +56,13 @@ def check_routes(routes: tuple[Route, ...], values: Mapping[str, Any], faults: F
                 faults.add(where, f"demands {name}, which BFF_LOGIN_PARAMS does not pass on", "Add it to that list")
             if is_demanded and "openid" not in values.get("BFF_SCOPES", ("openid",)):
                 faults.add(where, f"demands {name}, which only an ID token tells", "Add openid to BFF_SCOPES")
+        is_open = route.upstream.scheme == "http" and not is_loopback(route.upstream.hostname)
+        if "BFF_PROFILE" in values and is_open and route.token != "none":  # noqa: S105 -- a policy's name
+            faults.add(
+                where,
+                f"must have an https upstream under BFF_PROFILE={values['BFF_PROFILE']}, for its calls carry tokens",
+                "Use https",
+            )
         is_here = is_loopback(host) or host in _WILDCARD_ADDRESSES
         if is_here and is_loopback(route.upstream.hostname) and route.upstream.port == port:
             faults.add(where, "has the gateway itself as its upstream", "Check the port of the upstream and BFF_PORT")
@@ -78,6 +85,8 @@ def _check_client(values: Mapping[str, Any], broken: frozenset[str], faults: Fau
             f"Set it, or its path in {file}, or another method",
         )
     _check_certificate(values, broken, faults)
+    if values.get("BFF_REQUEST_OBJECT") == "signed" and not {"BFF_CLIENT_KEY"} & (values.keys() | broken):
+        faults.add("BFF_CLIENT_KEY", "is required by signed requests", "Set it, or its path in BFF_CLIENT_KEY_FILE")
 
 
 def _check_certificate(values: Mapping[str, Any], broken: frozenset[str], faults: Faults) -> None:

@@ -13,6 +13,7 @@ from bff.errors import SettingsInvalid
 from bff.settings.credentials import certificate_chain, check_certificates
 from bff.settings.fault import Faults, Unacceptable, near_miss, shown_name
 from bff.settings.invariants import check_routes, check_values
+from bff.settings.profile import apply_profile
 from bff.settings.routes import all_routes, parse_toml
 from bff.settings.secret import Secret
 from bff.settings.settings import Settings
@@ -72,6 +73,7 @@ def load_settings(
     for name, found in _check_files(values, read_file):
         broken.add(name)
         faults.add_unacceptable(name, found)
+    apply_profile(values, {name.removesuffix("_FILE") for name in given} & {*_BY_NAME}, broken, faults)
     check_values(values, frozenset(broken), faults)
     routes = all_routes(values, faults)
     check_routes(routes, values, faults)

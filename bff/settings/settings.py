@@ -45,8 +45,8 @@ class Settings:
     par: Literal["auto", "require", "off"]
     dpop: Literal["off", "auto", "require"]
     response_mode: Literal["query", "form_post", "jwt", "form_post.jwt"]
-    request_object: Literal["off"]
-    profile: str | None
+    request_object: Literal["off", "signed"]
+    profile: Literal["fapi2", "fapi2-message-signing"] | None
     userinfo: Literal["auto", "on", "off"]
     id_token_alg: str | None
     id_token_hint: bool

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bff.settings.credentials import certificate_key, client_certificate, client_secret, private_key, secret_keys
-from bff.settings.fault import Unacceptable
 from bff.settings.openid import authorization_parameters, claims, login_parameters, scopes, signature_algorithm
+from bff.settings.profile import PROFILES
 from bff.settings.redis_url import parse_redis_url
 from bff.settings.route import parse_prefix
 from bff.settings.routes import parse_json
@@ -43,7 +43,7 @@ DAY: Final = 86400.0
 class Variable:
     """One variable; `default` is written as it would be in the environment, None if the variable has none.
 
-    A secret may be given as the path of a file in `<name>_FILE`. A variable that is `not_yet` takes its default alone.
+    A secret may be given as the path of a file in `<name>_FILE`.
     """
 
     name: str
@@ -52,25 +52,11 @@ class Variable:
     default: str | None = None
     required: bool = False
     secret: bool = False
-    not_yet: bool = False
 
     @property
     def attribute(self) -> str:
         """The attribute of `Settings`."""
         return self.name.removeprefix("BFF_").lower()
-
-
-def _not_yet(*supported: str) -> Callable[[str], str]:
-    """Return a parser that takes the words which this version supports, and says of the others that it does not."""
-
-    def parse(text: str) -> str:
-        word = text.strip().lower()
-        if word in supported:
-            return word
-        cure = f"Leave it unset{', or set ' + ' or '.join(supported) if supported else ''}"
-        raise Unacceptable("asks for what is not yet supported by this version", cure)
-
-    return parse
 
 
 CLIENT_AUTHENTICATION: Final = (
@@ -149,12 +135,12 @@ VARIABLES: Final = (
         meaning="How the provider answers a login: query, form_post, or signed (JARM): jwt, form_post.jwt.",
     ),
     Variable(
-        name="BFF_REQUEST_OBJECT", parse=_not_yet("off"), default="off", not_yet=True,
-        meaning="Signed request objects (RFC 9101): off; signed is not yet supported.",
+        name="BFF_REQUEST_OBJECT", parse=choice("off", "signed"), default="off",
+        meaning="Whether authorization requests are signed with BFF_CLIENT_KEY (RFC 9101): off or signed.",
     ),
     Variable(
-        name="BFF_PROFILE", parse=_not_yet(), not_yet=True,
-        meaning="A security profile to enforce, fapi2 or fapi2-message-signing; not yet supported.",
+        name="BFF_PROFILE", parse=choice(*PROFILES),
+        meaning="A security profile that is set and enforced as a whole: fapi2 or fapi2-message-signing.",
     ),
     Variable(
         name="BFF_USERINFO", parse=choice("auto", "on", "off"), default="auto",

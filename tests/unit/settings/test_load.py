@@ -11,7 +11,7 @@ from bff.settings import VARIABLES, Secret, load_settings
 from tests.support.certificates import client_certificate
 from tests.unit.settings.environments import KEY, complaints, environment, fault, faults, loaded
 
-SECRETS = [variable.name for variable in VARIABLES if variable.secret and not variable.not_yet]
+SECRETS = [variable.name for variable in VARIABLES if variable.secret]
 CANARY = "cAnArY-9f27"
 
 
@@ -183,20 +183,7 @@ def test_whatever_the_values_are_faults_are_single_lines_that_quote_none(values:
     assert all(line.isprintable() and CANARY not in line for line in complaints(values))
 
 
-@pytest.mark.parametrize(
-    "name, value",
-    [
-        ("BFF_REQUEST_OBJECT", "signed"),
-        ("BFF_PROFILE", "fapi2"),
-    ],
-)
-def test_what_is_not_built_yet_is_refused_and_not_ignored(name: str, value: str) -> None:
-    line = fault(**{name: value})
-    assert line.startswith(f"{name}: ")
-    assert "not yet supported by this version" in line
-
-
-def test_the_defaults_of_what_is_not_built_yet_can_be_written_out() -> None:
+def test_defaults_can_be_written_out() -> None:
     assert loaded(BFF_DPOP="off", BFF_RESPONSE_MODE="query", BFF_REQUEST_OBJECT="OFF").dpop == "off"
 
 
