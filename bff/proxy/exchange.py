@@ -81,8 +81,7 @@ class Exchange:
     def admitted(self, target: bytes, token: AccessToken | None, session: Session | None) -> None:
         """Put the request head together and find a connection for it."""
         route, request, head = self._route, self._request, self._request.head
-        self._admission = None
-        self._session = session
+        self._admission, self._session = None, session
         self._deadline = self._context.now + route.timeout
         if token is not None and token.dpop_key is not None:
             self._bound, token = self._context.proofs.of(token, route, request.method, target), None
