@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
-from bench.cores import raise_priority, share_out
+from bench.cores import Cores, raise_priority, share_out
+from bench.load import LoadError
 from bench.machine import describe
-from bench.options import ALL, parse_options
+from bench.options import ALL, Options, parse_options
+from bench.rounds import Unusable
 from bench.scenarios.catalogue import SCENARIOS
 from bench.stage import Missing
 from bench.targets.gateway import version_of
+from bff.demo.child import ChildError
 
 
 def main() -> int:
@@ -38,18 +43,24 @@ def main() -> int:
         },
     }
     say(", ".join(describe(cores).values()))
-    succeeded = True
-    for name in names:
-        say("", f"{name} ...")
-        try:
-            section = SCENARIOS[name](options, cores, say)
-        except Missing as missing:
-            say(f"cannot measure: {missing}")
-            return 1
-        say("", f"## {section.title}", "", section.table, "")
-        say(*(f"wrote {path}" for path in section.write(options.results, about)))
-        succeeded = succeeded and section.succeeded
-    return 0 if succeeded else 1
+    results = [_result(name, options, cores, about) for name in names]
+    return 0 if any(results) and False not in results else 1
+
+
+def _result(name: str, options: Options, cores: Cores, about: Mapping[str, Any]) -> bool | None:
+    """Run one scenario; return whether the gateway was measured in it, None if something it needs is missing."""
+    say("", f"{name} ...")
+    try:
+        section = SCENARIOS[name](options, cores, say)
+    except Missing as missing:
+        say(f"left out: {missing}")
+        return None
+    except (LoadError, Unusable, ChildError) as fault:
+        say(f"failed: {fault}")
+        return False
+    say("", f"## {section.title}", "", section.table, "")
+    say(*(f"wrote {path}" for path in section.write(options.results, about)))
+    return section.succeeded
 
 
 def say(*lines: str) -> None:

@@ -38,6 +38,7 @@ class Options:
     nginx_modules: Path = Path("/usr/lib/nginx/modules")
     lua_path: Path | None = None
     express_path: Path | None = None
+    py_spy: str = "py-spy"
     results: Path = RESULTS
     quick: bool = False
 
@@ -48,7 +49,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, allow_abbrev=False)
     add = parser.add_argument
     add("--scenarios", type=_names, default=default.scenarios, metavar="NAME,NAME",
-        help="small-calls, connections, routes, sessions, workers, memory, bodies, streams; or all")  # fmt: skip
+        help="small-calls connections routes sessions workers memory bodies streams profile, with commas; or all")  # fmt: skip
     add("--connections", type=_numbers(1), default=default.connections, metavar="N,N", help="default 32,256")
     add("--ladder", type=_numbers(1), default=default.ladder, metavar="N,N", help="default 1,2,4 ... 1024")
     add("--routes", type=_numbers(1), default=default.routes, metavar="N,N", help="default 1,200")
@@ -74,6 +75,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
         help="where ngx_http_lua_module.so is")  # fmt: skip
     add("--lua-path", type=Path, metavar="DIR", help="where resty/openidc.lua and what it needs are")
     add("--express-path", type=Path, metavar="DIR", help="whose node_modules has express-openid-connect")
+    add("--py-spy", default=default.py_spy, metavar="PROGRAM", help="the sampler of profile; looked for in PATH")
     add("--results", type=Path, default=default.results, metavar="DIR", help="where JSON and plot are written")
     add("--quick", action="store_true", help="run everything once and briefly: for CI, the figures mean nothing")
     given = parser.parse_args(arguments)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bench.cores import Cores
 from bench.options import Options
-from bench.scenarios import bodies, connections, memory, routes, sessions, small_calls, streams, workers
+from bench.scenarios import bodies, connections, memory, profile, routes, sessions, small_calls, streams, workers
 from bench.section import Section
 
 Say = Callable[..., None]
@@ -21,4 +21,5 @@ SCENARIOS: dict[str, Run] = {
     memory.NAME: memory.run,
     bodies.NAME: bodies.run,
     streams.NAME: streams.run,
+    profile.NAME: profile.run,
 }
