@@ -16,7 +16,7 @@ def test_the_help_names_every_scenario(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         parse_options(["--help"])
     shown = " ".join(capsys.readouterr().out.split())
-    assert f"{' '.join(SCENARIOS)}, with commas; or all" in shown
+    assert f"{' '.join(SCENARIOS)}; or all" in shown
 
 
 def test_an_unknown_scenario_is_refused_before_anything_starts(
