@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from bff.demo.provider.authorization import AuthorizationEndpoint, new_form_key
+from bff.demo.provider.authorization_request import RESPONSE_MODES
 from bff.demo.provider.clients import ASSERTION_ALGORITHMS, AUTHENTICATION_METHODS, Client
 from bff.demo.provider.controls import Controls
 from bff.demo.provider.logout import LogoutEndpoint
@@ -132,7 +133,7 @@ def provider_metadata(provider: Provider) -> dict[str, Any]:
         "end_session_endpoint": provider.endpoint("logout"),
         "scopes_supported": list(SUPPORTED_SCOPES),
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [ALGORITHM],

@@ -45,7 +45,7 @@ class AuthorizationEndpoint:
         except PageError as fault:
             return self._pages.error(str(fault))
         except AuthorizationRefusedError as refusal:
-            return self._redirect(refusal.redirect_uri, refusal.answer)
+            return self._deliver(refusal.parameters, refusal.answer)
 
     async def log_in(self, request: Request) -> Response:
         """POST /login: the login page's form."""
@@ -63,7 +63,7 @@ class AuthorizationEndpoint:
         except (OAuthError, PageError) as fault:
             return self._pages.error(getattr(fault, "description", str(fault)))
         except AuthorizationRefusedError as refusal:
-            return self._redirect(refusal.redirect_uri, refusal.answer)
+            return self._deliver(refusal.parameters, refusal.answer)
 
     async def consent(self, request: Request) -> Response:
         """POST /consent: the consent page's form."""
@@ -82,7 +82,7 @@ class AuthorizationEndpoint:
         except (OAuthError, PageError) as fault:
             return self._pages.error(getattr(fault, "description", str(fault)))
         except AuthorizationRefusedError as refusal:
-            return self._redirect(refusal.redirect_uri, refusal.answer)
+            return self._deliver(refusal.parameters, refusal.answer)
 
     def _begin(self, interaction: Interaction, parameters: Mapping[str, str]) -> Response:
         asked = parse_authorization_request(self._provider, self._pushed.resolve(parameters))
@@ -142,11 +142,14 @@ class AuthorizationEndpoint:
         answer = {"code": code}
         if "state" in asked.parameters:
             answer["state"] = asked.parameters["state"]
-        return self._redirect(asked.redirect_uri, answer)
+        return self._deliver(asked.parameters, answer)
 
-    def _redirect(self, redirect_uri: str, answer: Mapping[str, str]) -> Response:
-        """The answer to the client with `iss` (RFC 9207)."""
-        location = redirect_location(redirect_uri, {**answer, "iss": self._provider.issuer})
+    def _deliver(self, parameters: Mapping[str, str], answer: Mapping[str, str]) -> Response:
+        """The answer to the client with `iss` (RFC 9207), in the mode the client asked for."""
+        redirect_uri, answer = parameters["redirect_uri"], {**answer, "iss": self._provider.issuer}
+        if parameters.get("response_mode") == "form_post":
+            return self._pages.form_post(redirect_uri, answer)
+        location = redirect_location(redirect_uri, answer)
         return RedirectResponse(location, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
     def _is_recent(self, session: BrowserSession, asked: AuthorizationRequest) -> bool:

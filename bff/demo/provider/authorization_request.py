@@ -11,6 +11,7 @@ from bff.demo.provider.state import Provider
 from bff.demo.users import SUPPORTED_SCOPES
 
 CODE_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+RESPONSE_MODES = ("query", "form_post")
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 
@@ -38,7 +39,7 @@ class AuthorizationRefusedError(Exception):
 
     def __init__(self, parameters: Mapping[str, str], error: str, description: str) -> None:
         super().__init__(f"{error}: {description}")
-        self.redirect_uri = parameters["redirect_uri"]
+        self.parameters = parameters
         self.answer = {"error": error, "error_description": description}
         if "state" in parameters:
             self.answer["state"] = parameters["state"]
@@ -80,8 +81,8 @@ def _refuse_unsupported(parameters: Mapping[str, str]) -> None:
             raise AuthorizationRefusedError(parameters, f"{name}_not_supported", f"{name} is not supported.")
     if parameters.get("response_type") != "code":
         raise AuthorizationRefusedError(parameters, "unsupported_response_type", "Only code is supported.")
-    if parameters.get("response_mode", "query") != "query":
-        raise AuthorizationRefusedError(parameters, "invalid_request", "Only the query mode is supported.")
+    if parameters.get("response_mode", "query") not in RESPONSE_MODES:
+        raise AuthorizationRefusedError(parameters, "invalid_request", "The response mode is not supported.")
 
 
 def _scope(parameters: Mapping[str, str]) -> tuple[str, ...]:

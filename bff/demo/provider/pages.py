@@ -1,5 +1,7 @@
 """The provider's pages: login, consent, logout, error."""
 
+import base64
+import hashlib
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -12,6 +14,8 @@ from bff.demo.provider.clients import Client
 from bff.demo.users import SCOPE_DESCRIPTIONS, User
 
 STYLE = Path(__file__).with_name("pages.css").read_text()
+
+SUBMIT = "document.forms[0].submit()"
 
 DOCUMENT = """<!doctype html>
 <html lang="en">
@@ -98,11 +102,23 @@ class Pages:
         """A fault that only the person at the browser can be told."""
         return self._page("That did not work", f"<p>{escape(message)}</p>", status=400)
 
-    def _page(self, title: str, content: str, status: int = 200) -> Response:
-        html = DOCUMENT.format(title=escape(title), content=content, style=f"{self._prefix}/pages.css")
-        return HTMLResponse(html, status, self._headers())
+    def form_post(self, redirect_uri: str, answer: Mapping[str, str]) -> Response:
+        """The answer to the client as a form that posts itself (OAuth 2.0 Form Post Response Mode)."""
+        fields = "\n".join(
+            f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in answer.items()
+        )
+        content = f"""<form method="post" action="{escape(redirect_uri)}">
+{fields}
+<p class="actions"><button class="primary">Continue</button></p>
+</form>
+<script>{SUBMIT}</script>"""
+        return self._page("Going back", content, script=SUBMIT)
 
-    def _headers(self) -> dict[str, str]:
+    def _page(self, title: str, content: str, status: int = 200, script: str | None = None) -> Response:
+        html = DOCUMENT.format(title=escape(title), content=content, style=f"{self._prefix}/pages.css")
+        return HTMLResponse(html, status, self._headers(script))
+
+    def _headers(self, script: str | None) -> dict[str, str]:
         # Chromium applies form-action to the redirects after a form too, so the clients' origins are named.
         uris = [
             uri
@@ -111,6 +127,9 @@ class Pages:
         ]
         origins = sorted({f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, uris)})
         policy = f"default-src 'none'; style-src 'self'; form-action 'self' {' '.join(origins)}".rstrip()
+        if script is not None:
+            digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+            policy += f"; script-src 'sha256-{digest}'"
         return {
             "Content-Security-Policy": f"{policy}; frame-ancestors 'none'; base-uri 'none'",
             "Cache-Control": "no-store",

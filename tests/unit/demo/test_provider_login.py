@@ -1,5 +1,7 @@
 """The authorization endpoint: whom it lets in, what it hands out, what it refuses."""
 
+import re
+
 import pytest
 
 from tests.support.provider_client import CHALLENGE, CLIENT_ID, ISSUER, REDIRECT_URI, answer_of, provider_client
@@ -162,3 +164,19 @@ async def test_pages_forbid_frames_scripts_and_foreign_form_targets() -> None:
         assert "frame-ancestors 'none'" in policy
         assert "default-src 'none'" in policy
         assert "form-action 'self' http://localhost:8000;" in policy
+
+
+async def test_the_answer_can_be_posted_by_a_page() -> None:
+    async with provider_client(automatic_login="alice") as client:
+        page = await client.authorize(response_mode="form_post")
+        fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]+)">', page.text))
+        assert page.status_code == 200
+        assert f'action="{REDIRECT_URI}"' in page.text
+        assert (fields["state"], fields["iss"]) == ("some-state", ISSUER)
+        assert (await client.redeem(fields["code"])).status_code == 200
+
+
+async def test_a_refusal_can_be_posted_by_a_page() -> None:
+    async with provider_client() as client:
+        page = await client.authorize(response_mode="form_post", prompt="none")
+        assert 'name="error" value="login_required"' in page.text
