@@ -36,6 +36,7 @@ from bff.errors import (
     StoreUnavailable,
 )
 from bff.oauth.authorization_response import ProviderRefusal, ValidatedCode
+from bff.oauth.id_token import UnmetAuthentication
 from bff.oauth.return_to import parse_return_to
 from bff.oauth.transaction import Transaction
 from bff.provider import Login, Provider
@@ -174,7 +175,7 @@ class CallbackEndpoint:
         match error:
             case ProviderRefusal() if transaction.silent is not None and needs_a_person(error):
                 outcome, lines = "not_logged_in", (error.explanation,)
-            case ProviderRefusal():
+            case ProviderRefusal() | UnmetAuthentication():
                 outcome, lines = "refused", (error.explanation,)
             case LoginFailed():
                 outcome, lines = "failed", ("The identity provider's answer could not be accepted.",)

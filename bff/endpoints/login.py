@@ -108,6 +108,7 @@ class LoginEndpoint:
             acr_values=parameters.acr_values,
             previous_session=None if handle is None else self._store_key(handle),
             silent=parameters.silent,
+            is_step_up=handle is not None and parameters.acr_values is not None,
             dpop_key=new_dpop_key(self._random_bytes).encoded if self._binds_tokens else None,
         )
         if self._pending.fits(transaction):

@@ -56,4 +56,6 @@ class LogoutEndpoint:
         if record is None:
             return self._post_logout_path
         self._provider.revoke_later(refresh_token=record.refresh_token, access_token=record.access_token.value)
+        for token in record.target_tokens.values():
+            self._provider.revoke_later(refresh_token=None, access_token=token.value)
         return self._provider.end_session_url(record) or self._post_logout_path

@@ -22,6 +22,7 @@ from bff.oauth.transaction import Transaction, decode_transaction, encode_transa
 from bff.settings.openid import is_protected
 
 __all__ = [
+    "Parameters",
     "ProviderRefusal",
     "Transaction",
     "ValidatedCode",
@@ -35,6 +36,9 @@ __all__ = [
     "response_state",
     "validate_authorization_response",
 ]
+
+Parameters = dict[str, str | tuple[str, ...]]
+"""Parameters of a request; `resource` alone may come several times."""
 
 _SHOWN: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,1024}")
 
@@ -53,19 +57,20 @@ def authorization_request(
     redirect_uri: str,
     scopes: Sequence[str],
     audience: str | None = None,
-    resource: str | None = None,
+    resources: Sequence[str] = (),
     response_mode: str | None = None,
     dpop_jkt: str | None = None,
     extra: Mapping[str, str] | None = None,
-) -> dict[str, str]:
+) -> Parameters:
     """Return the request's parameters: code flow with PKCE S256, state and, for OpenID, a nonce.
 
+    `resources` are all those that tokens will be asked for with what comes of it (RFC 8707 section 2.1).
     `response_mode` is None for the default of the code flow, the query.
     `extra` are parameters of the login endpoint that the operator lets through; `max_age` and `acr_values` among them
     count only as the transaction has them, for what is asked is checked. `dpop_jkt` binds the code to a key (RFC 9449
     section 10). Raises `BadRequest`.
     """
-    parameters = {
+    parameters: Parameters = {
         "response_type": "code",
         "client_id": client_id,
         "redirect_uri": redirect_uri,
@@ -79,12 +84,13 @@ def authorization_request(
     asked = {
         "response_mode": response_mode,
         "audience": audience,
-        "resource": resource,
         "dpop_jkt": dpop_jkt,
         "max_age": None if transaction.max_age is None else str(transaction.max_age),
         "acr_values": transaction.acr_values,
     }
     parameters |= {name: value for name, value in asked.items() if value is not None}
+    if resources:
+        parameters["resource"] = resources[0] if len(resources) == 1 else tuple(resources)
     for name, value in (extra or {}).items():
         if is_protected(name) or not _SHOWN.fullmatch(value):
             raise BadRequest("login.parameter")
@@ -96,8 +102,8 @@ def authorization_request(
     return parameters
 
 
-def authorization_url(metadata: ProviderMetadata, parameters: Mapping[str, str]) -> str:
+def authorization_url(metadata: ProviderMetadata, parameters: Mapping[str, str | tuple[str, ...]]) -> str:
     """Return the URL to send the browser to; a query of the endpoint's own is kept (RFC 6749 section 3.1)."""
     endpoint = metadata.authorization_endpoint
     separator = "&" if "?" in endpoint else "?"
-    return f"{endpoint}{separator}{urlencode(parameters, quote_via=quote)}"
+    return f"{endpoint}{separator}{urlencode(parameters, doseq=True, quote_via=quote)}"

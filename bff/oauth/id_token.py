@@ -31,6 +31,12 @@ _TYPES = frozenset({"jwt"})
 _DIGESTS = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
 
 
+class UnmetAuthentication(InvalidToken):
+    """The login is real, but not of the kind or age that was asked for (OpenID Connect Core section 3.1.3.7)."""
+
+    explanation = "The login did not reach the strength that was asked for."
+
+
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class IdToken:
     """A valid ID token: the text itself, and what it says; times are seconds since the epoch.
@@ -61,13 +67,14 @@ def validate_id_token(
     now: float,
     access_token: str | None,
     max_age: int | None = None,
+    acr_values: Collection[str] = (),
     trusted_audiences: Collection[str] = (),
 ) -> IdToken:
     """Return the ID token of a login.
 
-    `nonce` and `max_age` (seconds) are what the authorization request carried, None where it carried none;
-    `access_token` came in the same answer. Raises `InvalidToken`, `UnknownKey` if fresher keys may help
-    (OpenID Connect Core section 3.1.3.7).
+    `nonce` and `max_age` (seconds) are what the authorization request carried, None where it carried none; of
+    `acr_values` one must have been reached, if there are any; `access_token` came in the same answer. Raises
+    `InvalidToken`, `UnknownKey` if fresher keys may help (OpenID Connect Core section 3.1.3.7).
     """
     verified = verify_signature(token, keys, algorithms, kind=_KIND, types=_TYPES)
     claims = verified.claims
@@ -79,6 +86,8 @@ def validate_id_token(
     check_issued_at(id_token.issued_at, now, MAX_AGE_AT_LOGIN, _KIND)
     if max_age is not None:
         _check_authentication_age(id_token.auth_time, max_age, now)
+    if acr_values and id_token.acr not in acr_values:
+        raise UnmetAuthentication(f"{_KIND}.acr_unmet")
     return id_token
 
 
@@ -159,4 +168,4 @@ def _check_access_token_hash(at_hash: Any, algorithm: str, access_token: str | N
 
 def _check_authentication_age(auth_time: float | None, max_age: int, now: float) -> None:
     if auth_time is None or auth_time > now + CLOCK_LEEWAY or auth_time + max_age + CLOCK_LEEWAY < now:
-        raise InvalidToken(f"{_KIND}.auth_time")
+        raise UnmetAuthentication(f"{_KIND}.auth_time")

@@ -15,7 +15,7 @@ _NUMBERS: Final = frozenset({"max_age"})
 
 
 def request_object(
-    parameters: Mapping[str, str],
+    parameters: Mapping[str, str | tuple[str, ...]],
     *,
     keys: Sequence[SigningKey],
     algorithms: Sequence[str] | None,
@@ -35,6 +35,6 @@ def request_object(
         "nbf": issued_at,
         "exp": issued_at + LIFETIME,
         # Numbers are numbers in it (RFC 9101 section 4).
-        **{name: int(value) if name in _NUMBERS else value for name, value in parameters.items()},
+        **{name: int(str(value)) if name in _NUMBERS else value for name, value in parameters.items()},
     }
     return signed_by_one_of(keys, claims, algorithms=algorithms, typ=_TYPE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bff.errors import ClientRefused
-from bff.oauth.authorization import Transaction, authorization_request, authorization_url
+from bff.oauth.authorization import Parameters, Transaction, authorization_request, authorization_url
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.request_object import request_object
 from bff.provider.client_authentication import signing_keys
@@ -34,6 +34,7 @@ class AuthorizationRequests:
         self._keys = signing_keys(settings)
         self._clock = clock
         self._redirect_uri = redirect_uri
+        self._resources = login_resources(settings)
         self._share = Share(AUTHORIZATION_REQUESTS, patience=PATIENCE)
 
     async def url(self, metadata: ProviderMetadata, transaction: Transaction, extra: Mapping[str, str]) -> str:
@@ -53,7 +54,7 @@ class AuthorizationRequests:
             redirect_uri=self._redirect_uri,
             scopes=settings.scopes,
             audience=settings.audience,
-            resource=settings.resource,
+            resources=self._resources,
             response_mode=None if settings.response_mode == "query" else settings.response_mode,
             dpop_jkt=None if dpop_key is None else dpop_key.thumbprint,
             extra=extra,
@@ -67,7 +68,7 @@ class AuthorizationRequests:
             parameters = {"client_id": settings.client_id, "request_uri": pushed.request_uri}
         return authorization_url(metadata, parameters)
 
-    def _signed(self, metadata: ProviderMetadata, parameters: Mapping[str, str]) -> str:
+    def _signed(self, metadata: ProviderMetadata, parameters: Parameters) -> str:
         return request_object(
             parameters,
             keys=self._keys,
@@ -75,3 +76,13 @@ class AuthorizationRequests:
             issuer=metadata.issuer,
             now=self._clock(),
         )
+
+
+def login_resources(settings: Settings) -> tuple[str, ...]:
+    """Return every API that a session's refresh token will be used for, the login's own first (RFC 8707 section 2.1).
+
+    A provider that knows the parameter refuses a later request for one that was not named here.
+    """
+    named = [settings.resource]
+    named += [route.resource for route in settings.routes if route.token.startswith("user") and not route.exchange]
+    return tuple(dict.fromkeys(name for name in named if name is not None))

@@ -101,7 +101,7 @@ class ClientRequests:
         self,
         metadata: ProviderMetadata,
         endpoint: str,
-        parameters: Mapping[str, str],
+        parameters: Mapping[str, str | tuple[str, ...]],
         dpop_key: DpopKey | None = None,
     ) -> PushedRequest:
         """Push an authorization request (RFC 9126 section 2.1); raises `LoginFailed` if it is refused."""
@@ -133,7 +133,11 @@ class ClientRequests:
         )
 
     async def _post(
-        self, metadata: ProviderMetadata, endpoint: str, form: Mapping[str, str], dpop_key: DpopKey | None = None
+        self,
+        metadata: ProviderMetadata,
+        endpoint: str,
+        form: Mapping[str, str | tuple[str, ...]],
+        dpop_key: DpopKey | None = None,
     ) -> Answer:
         """Send a request, and once more with the server's nonce if that was all it lacked (RFC 9449 section 8)."""
         send = partial(self._send, metadata, endpoint, form, dpop_key)
@@ -151,7 +155,11 @@ class ClientRequests:
             raise ProviderUnavailable("provider.timeout") from None
 
     async def _send(
-        self, metadata: ProviderMetadata, endpoint: str, form: Mapping[str, str], dpop_key: DpopKey | None
+        self,
+        metadata: ProviderMetadata,
+        endpoint: str,
+        form: Mapping[str, str | tuple[str, ...]],
+        dpop_key: DpopKey | None,
     ) -> Answer:
         """Send a request once; assertion and proof are made for this one alone."""
 

@@ -20,7 +20,7 @@ from bff.oauth.authorization import (
     validate_authorization_response,
 )
 from bff.oauth.end_session import end_session_url
-from bff.oauth.id_token import IdToken
+from bff.oauth.id_token import IdToken, UnmetAuthentication
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.logout_token import LogoutToken
 from bff.oauth.metadata import ProviderMetadata
@@ -182,9 +182,10 @@ class Provider:
         )
         try:
             id_token, claims = await self._identity(metadata, tokens, transaction)
-        except GatewayError:
-            # Nobody will use these tokens.
-            self.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)
+        except GatewayError as error:
+            # Nobody will use these tokens; but with a grant that somebody logged in has, their own would go too.
+            if not (isinstance(error, UnmetAuthentication) and transaction.previous_session is not None):
+                self.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)
             raise
         if tokens.refresh_token is None and "offline_access" in settings.scopes:
             event(logging.WARNING, "login.no_refresh_token", variable="BFF_SCOPES", explanation=_SHORT_SESSION)

@@ -71,12 +71,15 @@ class ProviderTransport:
         """GET the URL; `credentials` are header fields with an access token."""
         return await self._send("GET", url, {"Accept": accept, **credentials}, None)
 
-    async def post(self, url: str, form: Mapping[str, str], *, authenticate: ApplyAuthentication) -> Answer:
-        """POST the form as the client; `authenticate` adds to copies of form and headers."""
-        fields, headers = dict(form), {"Accept": "application/json"}
+    async def post(
+        self, url: str, form: Mapping[str, str | tuple[str, ...]], *, authenticate: ApplyAuthentication
+    ) -> Answer:
+        """POST the form as the client; `authenticate` says what belongs into form and headers besides."""
+        fields: dict[str, str] = {}
+        headers = {"Accept": "application/json"}
         authenticate(fields, headers)
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return await self._send("POST", url, headers, urlencode(fields).encode("ascii"))
+        return await self._send("POST", url, headers, urlencode({**form, **fields}, doseq=True).encode("ascii"))
 
     async def close(self) -> None:
         """Close all connections."""

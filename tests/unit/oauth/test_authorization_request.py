@@ -9,6 +9,7 @@ import pytest
 
 from bff.errors import BadRequest
 from bff.oauth.authorization import (
+    Parameters,
     Transaction,
     authorization_request,
     authorization_url,
@@ -35,7 +36,7 @@ def _transaction(**changes: Any) -> Transaction:
     return new_transaction(**{**arguments, **changes})
 
 
-def _request(transaction: Transaction, **changes: Any) -> dict[str, str]:
+def _request(transaction: Transaction, **changes: Any) -> Parameters:
     arguments: dict[str, Any] = {
         "client_id": "timesheets-app",
         "redirect_uri": "https://app.example/bff/callback",
@@ -104,7 +105,7 @@ def test_what_is_asked_for_is_sent() -> None:
     request = _request(
         _transaction(max_age=0, acr_values="gold"),
         audience="https://api.example",
-        resource="https://api.example/v1",
+        resources=["https://api.example/v1"],
         extra={"login_hint": "ada@example", "ui_locales": "de en", "prompt": "login"},
     )
     assert request["max_age"] == "0"
@@ -112,6 +113,14 @@ def test_what_is_asked_for_is_sent() -> None:
     assert request["audience"] == "https://api.example"
     assert request["resource"] == "https://api.example/v1"
     assert (request["login_hint"], request["ui_locales"], request["prompt"]) == ("ada@example", "de en", "login")
+
+
+def test_several_resources_are_sent_one_by_one() -> None:
+    resources = ["https://api.example/v1", "urn:reports"]
+    request = _request(_transaction(), resources=resources)
+    assert request["resource"] == tuple(resources)
+    url = authorization_url(metadata(), request)
+    assert [value for name, value in parse_qsl(urlsplit(url).query) if name == "resource"] == resources
 
 
 @pytest.mark.parametrize("name", sorted({*PROTECTED_PARAMETERS, "STATE", "code_challenge_x"}))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bff.oauth.id_token import IdToken, validate_id_token, validate_refreshed_id_token
+from bff.oauth.id_token import IdToken, UnmetAuthentication, validate_id_token, validate_refreshed_id_token
 from bff.oauth.jws import InvalidToken, UnknownKey
 from bff.oauth.keys import ProviderKeys, parse_keys
 from tests.support.signed_tokens import (
@@ -331,3 +331,13 @@ def test_the_signature_of_a_refreshed_id_token_is_checked() -> None:
     with pytest.raises(InvalidToken) as caught:
         _refreshed(f"{head}.{other}.{signature}")
     assert caught.value.reason == "id_token.signature"
+
+
+def test_of_the_contexts_that_must_be_reached_one_must_be() -> None:
+    asked = {"acr_values": ("gold", "silver")}
+    assert _validate(sign(id_token_claims(acr="silver")), **asked).acr == "silver"
+    assert _refusal(asked, acr="bronze") == "id_token.acr_unmet"
+    assert _refusal(asked, acr="GOLD") == "id_token.acr_unmet"
+    assert _refusal(asked) == "id_token.acr_unmet"
+    with pytest.raises(UnmetAuthentication):
+        _validate(sign(id_token_claims()), **asked)
