@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from bench.cores import Cores, raise_priority, share_out
+from bench.cores import Cores, raise_priority, run_first, share_out
 from bench.load import LoadError
 from bench.machine import describe
 from bench.options import ALL, Options, parse_options
@@ -31,6 +31,8 @@ def main() -> int:
         return 2
     if options.priority:
         raise_priority(options.priority)
+    if options.realtime and not run_first():
+        say("real-time scheduling is not permitted here; going on without")
     cores = share_out(frozenset(os.sched_getaffinity(0)))
     about = {
         "machine": describe(cores),

@@ -49,6 +49,15 @@ def raise_priority(priority: int) -> None:
     raise_group(os.getpid(), priority)
 
 
+def run_first() -> bool:
+    """Let this process, and what it starts, run before all others (`sched(7)`, SCHED_RR); False if not permitted."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError:
+        return False
+    return True
+
+
 def raise_group(pid: int, priority: int) -> None:
     """Give the session of that process the nice value among other sessions, if permitted (`sched(7)`, autogroup)."""
     with contextlib.suppress(OSError):

@@ -30,6 +30,7 @@ class Options:
     body_size: int = 120
     record_size: int = 4096
     priority: int = 0
+    realtime: bool = False
     targets: tuple[str, ...] = ()
     gateway: Path = ROOT
     compare: tuple[tuple[str, Path], ...] = ()
@@ -63,6 +64,7 @@ def parse_options(arguments: Sequence[str]) -> Options:
     add("--body-size", type=_count(1), default=default.body_size, help="bytes of the upstream's answer, default 120")
     add("--record-size", type=_count(2048), default=default.record_size, help="bytes of a sealed session, default 4096")
     add("--priority", type=int, default=default.priority, help="nice value of all that is started, such as -15")
+    add("--realtime", action="store_true", help="let all that is started run before anything else on the machine")
     add("--targets", type=_names, default=(), metavar="NAME,NAME", help="only these; default all that are found")
     add("--gateway", type=_checkout, default=default.gateway, metavar="DIR",
         help="measure the gateway of this checkout in place of this one")  # fmt: skip

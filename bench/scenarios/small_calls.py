@@ -33,7 +33,8 @@ def run(options: Options, cores: Cores, say: Say) -> Section:
             samples = interleave(stage, targets, count, report=say)
             rows += summarise(count, samples, REFERENCES)
         versions = {"store": stage.store_version, **{target.name: target.version for target in targets}}
-    tables = [f"{count} connections:\n\n{calls_table(_of(rows, count), REFERENCES)}" for count in options.connections]
+    present = [name for name in REFERENCES if any(row.target == name for row in rows)]
+    tables = [f"{count} connections:\n\n{calls_table(_of(rows, count), present)}" for count in options.connections]
     return Section(
         NAME,
         "Small calls",
