@@ -70,22 +70,22 @@ def upstream_configuration(folder: Path, port: int, body_size: int) -> str:
     )
 
 
-def upstream_block(upstream_port: int) -> str:
-    """Return a pool of connections to the upstream, called `api`."""
+def upstream_block(upstream_port: int, kept: int = _KEPT) -> str:
+    """Return a pool of connections to the upstream, called `api`; `kept` is how many idle ones it holds at most."""
     return f"""\
-    upstream api {{ server 127.0.0.1:{upstream_port}; keepalive {_KEPT}; {_LIMITS} }}"""
+    upstream api {{ server 127.0.0.1:{upstream_port}; keepalive {kept}; {_LIMITS} }}"""
 
 
 PASS_ON: Final = 'proxy_pass http://api; proxy_http_version 1.1; proxy_set_header Connection "";'
 """The directives that pass a call on over a kept connection."""
 
 
-def reference_configuration(folder: Path, port: int, upstream_port: int) -> str:
+def reference_configuration(folder: Path, port: int, upstream_port: int, kept: int = _KEPT) -> str:
     """Return the reference's: calls are passed on, nothing is looked up, nothing is logged."""
     return configuration(
         folder,
         f"""\
-{upstream_block(upstream_port)}
+{upstream_block(upstream_port, kept)}
     server {{
         listen 127.0.0.1:{port} backlog=4096;
         location /api/ {{ {PASS_ON} }}

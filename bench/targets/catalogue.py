@@ -14,6 +14,7 @@ Start = Callable[[Stage], Target]
 
 TARGETS: dict[str, Start] = {
     nginx_reference.NAME: nginx_reference.start,
+    nginx_reference.FEW_KEPT_NAME: nginx_reference.start_with_few_kept,
     gateway.NAME: gateway.start,
     lua_resty_openidc.LEAN_NAME: lua_resty_openidc.start_lean,
     lua_resty_openidc.NAME: lua_resty_openidc.start,
@@ -22,7 +23,7 @@ TARGETS: dict[str, Start] = {
     express.NAME: express.start,
     naive.NAME: naive.start,
 }
-REFERENCES = (nginx_reference.NAME, naive.NAME)
+REFERENCES = (nginx_reference.NAME, nginx_reference.FEW_KEPT_NAME, naive.NAME)
 
 
 def wanted(options: Options) -> Iterator[tuple[str, Start]]:
