@@ -55,6 +55,8 @@ class Upstream(asyncio.Protocol):
             self._transport.write(_EVENTS)
             self.streams.add(self)
             self._send(float(query.rpartition("=")[2] or 0))
+        elif path.endswith("/stall"):
+            self._transport.pause_reading()
         elif path.endswith("/upload"):
             fields = dict(line.lower().split(": ", 1) for line in lines[1:])
             self._body_left = int(fields["content-length"])

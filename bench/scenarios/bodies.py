@@ -9,13 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from bench import raw_client
 from bench.cores import Cores, running_on
 from bench.nginx import bodies_upstream_configuration, large_bodies_configuration, nginx_program
 from bench.options import Options
 from bench.process_tree import cpu_seconds, resident_bytes
+from bench.scenarios import stalled
 from bench.section import Section
 from bench.stage import Stage, python
 from bench.table import markdown, number
@@ -58,6 +58,7 @@ def run(options: Options, cores: Cores, say: Callable[..., None]) -> Section:
                 for way in ways:
                     transfers.append(_transfer(stage, way, direction))
                     say(f"  {direction} {way.name}: {transfers[-1].mebibytes_per_second:,.0f} MiB/s")
+        held = [(way.name, *_held(stage, way)) for way in ways if way.child is not None]
     medians = [
         _median([one for one in transfers if (one.direction, one.way) == (direction, way.name)])
         for direction in ("down", "up")
@@ -69,7 +70,26 @@ def run(options: Options, cores: Cores, say: Callable[..., None]) -> Section:
         for one in medians
     ]  # fmt: skip
     table = markdown(["", "MiB/s", "CPU s/GiB", "memory growth, MiB"], lines)
-    return Section(NAME, f"One body of {options.transfer / MEBIBYTE:,.0f} MiB", table, _data(medians))
+    still = markdown(
+        ["held for a transfer that stands still", "download, KiB", "upload, KiB"],
+        [[name, number(down), number(up)] for name, down, up in held],
+    )
+    return Section(
+        NAME,
+        f"One body of {options.transfer / MEBIBYTE:,.0f} MiB",
+        f"{table}\n\n{still}",
+        {"transfers": [dataclasses.asdict(one) for one in medians], "held_kibibytes": held},
+    )
+
+
+def _held(stage: Stage, way: Way) -> tuple[float, float]:
+    assert way.child is not None
+    pid = way.child.process.pid
+    with running_on(stage.cores.load):
+        return (
+            stalled.held_by_downloads(pid, f"{way.origin}/down/large", way.headers),
+            stalled.held_by_uploads(pid, f"{way.origin}/up/stall", way.headers, stage.options.transfer),
+        )
 
 
 def _ways(stage: Stage) -> list[Way]:
@@ -159,7 +179,3 @@ def _median(transfers: list[Transfer]) -> Transfer:
         cpu_per_gibibyte=statistics.median(one.cpu_per_gibibyte for one in transfers),
         growth=max(one.growth for one in transfers),
     )
-
-
-def _data(transfers: list[Transfer]) -> dict[str, Any]:
-    return {"transfers": [dataclasses.asdict(one) for one in transfers]}
