@@ -249,6 +249,7 @@ def _proxy(parts: Parts) -> ProxyContext:
         login_params=settings.login_params,
         access_log=parts.access_log,
         on_refusal=parts.outcomes.refused_call,
+        on_event=event,
         public_url=settings.public_url,
         session_cookie=parts.cookies.session_name,
         trusted_proxies=settings.trusted_proxies,

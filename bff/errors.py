@@ -12,6 +12,7 @@
     │   ├── NotFound                 not_found             404
     │   ├── MethodNotAllowed         method_not_allowed    405
     │   ├── BodyTooLarge             body_too_large        413
+    │   ├── TooManySockets           too_many_sockets      429
     │   └── HeadersTooLarge          headers_too_large     431
     ├── ProviderError                the authorization server's answer cannot be used
     │   ├── LoginFailed              login_failed          400   an answer to a login was refused, or refused us
@@ -107,6 +108,10 @@ class MethodNotAllowed(BrowserError):
 
 class BodyTooLarge(BrowserError):
     code, status, title = "body_too_large", 413, "The request body is too large."
+
+
+class TooManySockets(BrowserError):
+    code, status, title = "too_many_sockets", 429, "Too many WebSockets are open in this session."
 
 
 class HeadersTooLarge(BrowserError):

@@ -16,8 +16,9 @@ from typing import Final, Protocol
 
 import msgspec
 
-from bff.errors import SessionEnded, SessionExpired, StoreUnavailable
+from bff.errors import SessionExpired, StoreUnavailable
 from bff.session.cookies import HANDLE_LENGTH
+from bff.session.endings import alive, ended
 from bff.session.names import (
     decode_mark,
     encode_mark,
@@ -29,7 +30,7 @@ from bff.session.names import (
 )
 from bff.session.record import SessionRecord
 from bff.session.sealing import SealBroken, Sealer
-from bff.session.store import END_REASONS, EndReason, SessionStore, StoredSession, Tombstone
+from bff.session.store import EndReason, SessionStore, StoredSession, Tombstone
 
 TOMBSTONE_LIFETIME: Final = 3600.0
 """Seconds for which a late request is told that the session was ended, not that it expired."""
@@ -44,7 +45,6 @@ TOUCH_INTERVAL: Final = 60.0
 
 _PENDING: Final = "pending"
 _DONE: Final = b"done"
-_ENDED: Final[dict[str, str]] = {reason: f"session.ended.{reason}" for reason in END_REASONS}
 
 
 class OnEvent(Protocol):
@@ -108,10 +108,7 @@ class Sessions:
 
     def opened(self, handle: bytes, key: str, found: StoredSession | Tombstone | None, now: float) -> Session:
         """Return the session in what was read; raises `SessionEnded`, or `SessionExpired` if there is none left."""
-        if found is None:
-            raise SessionExpired("session.not_found")
-        if isinstance(found, Tombstone):
-            raise SessionEnded(_ENDED.get(found.reason, "session.ended"))
+        found = alive(found)
         try:
             record = self._sealer.open(found.sealed, handle, key)
         except SealBroken as broken:
@@ -122,6 +119,13 @@ class Sessions:
         if now >= found.touched_at + self.idle:
             raise SessionExpired("session.idle_limit")
         return Session(handle, key, found.version, record, found.touched_at, self._sealer.is_current(found.sealed))
+
+    def lasts_until(self, found: StoredSession | Tombstone | None, expires_at: float, now: float) -> float:
+        """Return when a session opened before, whose record says `expires_at`, ends if not used; raises as `opened`."""
+        limit = min(alive(found).touched_at + self.idle, expires_at)
+        if now >= limit:
+            raise SessionExpired("session.absolute_limit" if now >= expires_at else "session.idle_limit")
+        return limit
 
     async def resume(self, handle: bytes) -> Session:
         """Return the session of the handle; raises as `opened`, and `StoreUnavailable`."""
@@ -155,7 +159,7 @@ class Sessions:
         if await self._was_logged_out(record, login_started_at):
             # Nobody has seen it, so it does not count as one that ended.
             await self.store.end(key, reason="backchannel_logout", lifetime=self._tombstone_lifetime)
-            raise SessionEnded(_ENDED["backchannel_logout"])
+            raise ended("backchannel_logout")
         for previous_key in previous:
             await self.end(previous_key, "replaced")
         return Session(handle, key, 1, record, now)

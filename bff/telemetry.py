@@ -36,8 +36,9 @@ STORE_FAULTS: Final = (
 """What can be wrong with the store: its errors' reasons without `store.` (`bff.stores.redis_faults`)."""
 CODES: Final = (
     *("bad_request", "no_session", "session_expired", "session_ended", "step_up_required", "csrf_rejected"),
-    *("insufficient_scope", "not_found", "method_not_allowed", "body_too_large", "headers_too_large", "login_failed"),
-    *("provider_unavailable", "upstream_unavailable", "upstream_timeout", "store_unavailable", "internal"),
+    *("insufficient_scope", "not_found", "method_not_allowed", "body_too_large", "too_many_sockets"),
+    *("headers_too_large", "login_failed", "provider_unavailable", "upstream_unavailable", "upstream_timeout"),
+    *("store_unavailable", "internal"),
 )
 """The `code` of every error that becomes an answer (`bff.errors`)."""
 

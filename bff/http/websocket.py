@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bff.http.request_head import RequestHead
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_KNOWN_EXTENSIONS: Final = frozenset({b"permessage-deflate"})
 _PASSED: Final = frozenset({b"sec-websocket-protocol", b"sec-websocket-extensions"})
 
 
@@ -50,8 +51,22 @@ def _is_key(value: bytes | None) -> bool:
         return False
 
 
+def _extensions(answer: list[tuple[bytes, bytes]]) -> frozenset[bytes]:
+    values = [value for name, value in answer if name.lower() == b"sec-websocket-extensions"]
+    names = (item.partition(b";")[0].strip(b" \t").lower() for value in values for item in value.split(b","))
+    return frozenset(name for name in names if name)
+
+
+def is_compressed(answer: list[tuple[bytes, bytes]]) -> bool:
+    """Whether the upstream has agreed to compressed messages (RFC 7692)."""
+    return b"permessage-deflate" in _extensions(answer)
+
+
 def switching_head(head: RequestHead, answer: list[tuple[bytes, bytes]], *, request_id: str) -> bytes:
     """Return the 101 for the browser; raises `UpstreamUnavailable` unless the upstream proves that it agreed."""
+    if not _extensions(answer) <= _KNOWN_EXTENSIONS:
+        # Frames of an extension we do not know could not be told apart.
+        raise UpstreamUnavailable("upstream.websocket_extension")
     fields = {name.lower(): value for name, value in answer}
     key = head.single(b"sec-websocket-key") or b""
     accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())

@@ -20,6 +20,7 @@ _MOST_INTERIM = 8
 _LARGEST_HEAD = 64 * 1024
 _MOST_FIELDS = 200
 _SWITCHING_PROTOCOLS = 101
+_LINGER = 2.0
 
 
 class AnswerReceiver(Protocol):
@@ -95,6 +96,7 @@ class Back(asyncio.Protocol):
         self._keep_alive = False
         self._interim = 0
         self._tunnel: UpgradeReceiver | None = None
+        self._is_lingering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -130,9 +132,19 @@ class Back(asyncio.Protocol):
         self.receiver = None
         self.transport.close()
 
+    def close_gently(self) -> None:
+        """Say that nothing more comes, and drop what still arrives: a reset could undo what was said last."""
+        self.receiver = None
+        self._is_lingering = True
+        if self.transport.can_write_eof() and not self.transport.is_closing():
+            self.transport.write_eof()
+        asyncio.get_running_loop().call_later(_LINGER, self.transport.abort)
+
     # What the event loop says.
 
     def data_received(self, data: bytes) -> None:
+        if self._is_lingering:
+            return
         if self.receiver is None:
             # Nothing was asked: whatever this is, it is no answer to the next request.
             self._is_in_doubt = True

@@ -14,10 +14,12 @@ from bff.http.forwarded import Network
 from bff.http.routes import RouteTable
 from bff.http.step_up import StepUp
 from bff.proxy.bound_token import UpstreamProofs
+from bff.proxy.open_sockets import OpenSockets
 from bff.proxy.pool import Origin, Pool
+from bff.proxy.session_watch import SessionWatch
 from bff.session.record import AccessToken
 from bff.session.store import SessionStore, StoredSession, Tombstone
-from bff.sessions import Session
+from bff.sessions import OnEvent, Session
 from bff.settings import PublicUrl, Route, UpstreamUrl
 from bff.settings.route import RESERVED_PREFIXES
 from bff.settings.token_target import TokenTarget
@@ -89,6 +91,10 @@ class SessionReader(Protocol):
 
     def touch_later(self, session: Session) -> None:
         """Extend the idle limit in the background."""
+        ...
+
+    def lasts_until(self, found: StoredSession | Tombstone | None, expires_at: float, now: float) -> float:
+        """Return when a session that was opened before ends if it is not used, or raise why it has ended."""
         ...
 
 
@@ -192,6 +198,7 @@ class ProxyContext:
         login_params: Collection[str],
         access_log: AccessLog,
         on_refusal: OnRefusal,
+        on_event: OnEvent,
         public_url: PublicUrl,
         session_cookie: str,
         trusted_proxies: Sequence[Network],
@@ -216,6 +223,8 @@ class ProxyContext:
         self.clock = clock
         self.proofs = proofs
         self.pool = Pool(tls, mutual_tls)
+        self.sockets = OpenSockets()
+        self.watch = SessionWatch(sessions, clock, on_event)
         self.now = 0.0
         self.fronts: set[Front] = set()
         self.exchanges: set[Exchange] = set()
@@ -228,7 +237,8 @@ class ProxyContext:
         return f"{self._request_id_prefix}{next(self._request_ids):08x}"
 
     def start(self) -> None:
-        """Begin to enforce deadlines; one timer serves all connections."""
+        """Begin to enforce deadlines, one timer for all connections, and to listen to sessions that end."""
+        self.watch.start()
         self._sweep()
 
     def _sweep(self) -> None:
@@ -236,6 +246,7 @@ class ProxyContext:
         self.now = now = loop.time()
         for exchange in tuple(self.exchanges):
             exchange.sweep(now)
+        self.watch.sweep(self.exchanges)
         for front in tuple(self.fronts):
             front.sweep(now)
         self.pool.sweep(now)

@@ -17,7 +17,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from bff.errors import BadRequest, BodyTooLarge, GatewayError, UpstreamTimeout, UpstreamUnavailable
+from bff.errors import BadRequest, BodyTooLarge, GatewayError, NoSession, UpstreamTimeout, UpstreamUnavailable
 from bff.http.answer_head import AnswerHead
 from bff.http.upstream_head import upstream_head
 from bff.proxy.admission import Admission, step_up
@@ -43,8 +43,8 @@ class Exchange:
 
     __slots__ = (
         "_admission", "_back", "_bound", "_chunks_answer", "_connecting", "_context", "_deadline", "_front", "_out",
-        "_patience", "_report", "_request", "_request_head", "_route", "_session", "body", "closes_front", "state",
-        "to_head_request",
+        "_patience", "_report", "_request", "_request_head", "_route", "body", "closes_front",
+        "session", "state", "to_head_request",
     )  # fmt: skip
 
     accepts_upgrade = False
@@ -59,7 +59,7 @@ class Exchange:
         self.body: RequestBody = body_of(request.method, request.head, route.max_body)
         self.to_head_request = request.method == b"HEAD"
         self._admission: Admission | None = None
-        self._session: Session | None = None
+        self.session: Session | None = None
         self._connecting: Connecting | None = None
         self._back: Back | None = None
         self._bound: BoundToken | None = None
@@ -81,7 +81,7 @@ class Exchange:
     def admitted(self, target: bytes, token: AccessToken | None, session: Session | None) -> None:
         """Put the request head together and find a connection for it."""
         route, request, head = self._route, self._request, self._request.head
-        self._admission, self._session = None, session
+        self._admission, self.session = None, session
         self._deadline = self._context.now + route.timeout
         if token is not None and token.dpop_key is not None:
             self._bound, token = self._context.proofs.of(token, route, request.method, target), None
@@ -98,21 +98,18 @@ class Exchange:
         )
         self.send()
 
-    def send(self) -> None:
+    def send(self, *, afresh: bool = False) -> None:
         """Send the request on an idle connection or a new one; what is left of an earlier sending goes to the pool."""
         pool, origin = self._context.pool, self._route.origin
         if self._back is not None:
             pool.give(origin, self._back)
             self._back = None
-        back = pool.take(origin)
-        if back is None:
-            self._connect()
-        else:
+        back = None if afresh else pool.take(origin)
+        if back is not None:
             self.write_to(back)
-
-    def _connect(self) -> None:
-        self.state = CONNECTING
-        self._connecting = Connecting(self._context.pool, self._route.origin, self)
+        else:
+            self.state = CONNECTING
+            self._connecting = Connecting(pool, origin, self)
 
     def write_to(self, back: Back) -> None:
         """Write the request to a connection."""
@@ -176,8 +173,7 @@ class Exchange:
         )
         if self._bound is not None and repeats(self, self._back, self._bound, status, fields):
             return head.ends_with_connection
-        session, self._session = self._session, None
-        if session is not None and (demand := step_up(self._context, status, fields, session)) is not None:
+        if self.session is not None and (demand := step_up(self._context, status, fields, self.session)) is not None:
             self.refused(demand)
             return False
         self.state = ANSWERING
@@ -229,7 +225,7 @@ class Exchange:
         back, self._back = self._back, None
         is_stale = back is not None and back.served > 0 and not back.has_answered and self.state is WAITING
         if is_stale and self.body.may_be_repeated():
-            self._connect()
+            self.send(afresh=True)
         else:
             self.refused(UpstreamUnavailable(reason))
 
@@ -260,6 +256,10 @@ class Exchange:
         """The browser has gone."""
         self._end("browser_left")
 
+    def session_ended(self, error: NoSession) -> None:
+        """Break off an answer that has outlived the session it belongs to."""
+        self.abort(error.code)
+
     def abort(self, reason: str) -> None:
         """Break off without an end, so that half an answer is not taken for a whole one."""
         if self.state is not ENDED:
@@ -285,9 +285,8 @@ class Exchange:
             return
         self.state = ENDED
         self._context.exchanges.discard(self)
-        admission, self._admission = self._admission, None
-        if admission is not None:
-            admission.cancel()
+        if self._admission is not None:
+            self._admission.cancel()
         if self._connecting is not None:
             self._connecting.cancel()
         back, self._back = self._back, None

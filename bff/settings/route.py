@@ -22,7 +22,6 @@ FIELDS: Final = (
     *("prefix", "upstream", "methods", "token", "resource", "audience", "scope", "exchange", "require_scope"),
     *("expect_audience", "acr_values", "max_age", "websocket", "timeout", "max_body", "set_cookie"),
 )
-NOT_YET: Final = ("websocket",)
 
 _LONGEST_TEXT = 2048
 _LONGEST_AGE = 365 * 86400.0
@@ -118,10 +117,6 @@ def parse_route(
             meant = near_miss(name, FIELDS)
             cure = f"Did you mean {meant}?" if meant else f"The fields are {', '.join(FIELDS)}"
             faults.add(where, f"has the unknown field {shown_name(name)}", cure)
-    for name in NOT_YET:
-        value = fields.get(name)
-        if value is not None and value is not False and value not in ("", []):
-            faults.add(where, f"sets {name}, which is not yet supported by this version", f"Remove {name}")
     values: dict[str, Any] = {"timeout": timeout, "max_body": max_body}
     for name, parse in _PARSERS.items():
         if fields.get(name) is not None:
@@ -194,15 +189,15 @@ def _methods(value: object) -> frozenset[str]:
     return frozenset(methods)
 
 
-def _policy(value: str) -> str:
-    if value not in TOKEN_POLICIES:
-        raise one_of(value, TOKEN_POLICIES)
-    return value
-
-
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise Unacceptable("must be true or false", "Write it without quotes")
+    return value
+
+
+def _policy(value: str) -> str:
+    if value not in TOKEN_POLICIES:
+        raise one_of(value, TOKEN_POLICIES)
     return value
 
 
@@ -231,5 +226,6 @@ _PARSERS: Final[dict[str, Callable[[object], Any]]] = {
     "max_age": _number(_max_age),
     "timeout": _number(duration(0.1, 86400)),
     "max_body": _number(size),
+    "websocket": _flag,
     "set_cookie": _list(tokens),
 }

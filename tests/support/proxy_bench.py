@@ -18,11 +18,13 @@ from bff.proxy.context import ProxiedRoute, ProxyContext
 from bff.proxy.front import Front
 from bff.proxy.pool import Origin, Pool
 from bff.session.cookies import decode_handle, encode_handle
+from bff.session.endings import alive
 from bff.session.record import AccessToken
-from bff.session.store import SessionStore, StoredSession, Tombstone, Waiter
+from bff.session.store import EndListener, SessionStore, StoredSession, Tombstone, Waiter
 from bff.sessions import Session
 from bff.settings import parse_public_url
 from bff.settings.token_target import TokenTarget
+from tests.support.clock import Clock
 from tests.support.fake_transports import FakeTransport, turns
 from tests.support.proxy_server import COOKIE, AccessLines, Line, echo_application, route_to
 from tests.support.session_records import session_record
@@ -40,6 +42,17 @@ class FakeStore:
         self.answers_at_once = True
         self.found: StoredSession | Tombstone | None = StoredSession(1, 0.0, b"sealed")
         self.failure: StoreUnavailable | None = None
+        self.listeners: list[EndListener] = []
+
+    def end(self, reason: str) -> None:
+        """End the session of everybody, and say so."""
+        self.found = Tombstone(reason)
+        for listener in self.listeners:
+            listener.session_ended(f"key-{(b'h' * 32).hex()}", reason)
+
+    def listen(self, listener: EndListener) -> None:
+        self.listeners.append(listener)
+        listener.hearing()
 
     def read_for(self, key: str, waiter: Waiter) -> None:
         self.reads.append((key, waiter))
@@ -63,6 +76,7 @@ class FakeSessions:
         self.store = cast("SessionStore", self.fakes)
         self.refusal: Exception | None = None
         self.record: dict[str, Any] = {}
+        self.limit: float | None = None
         self.is_touch_due = False
         self.touched: list[Session] = []
 
@@ -76,6 +90,12 @@ class FakeSessions:
         assert isinstance(found, StoredSession)
         record = session_record(access_token=TOKEN, **self.record)
         return Session(handle, key, found.version, record, found.touched_at)
+
+    def lasts_until(self, found: StoredSession | Tombstone | None, expires_at: float, _now: float) -> float:
+        if self.refusal is not None:
+            raise self.refusal
+        alive(found)
+        return expires_at if self.limit is None else self.limit
 
     def touch_due(self, _session: Session, _now: float) -> bool:
         return self.is_touch_due
@@ -168,6 +188,8 @@ class ProxyBench:
     pool: FakePool = field(default_factory=FakePool)
     log: AccessLines = field(default_factory=AccessLines)
     refusals: list[str] = field(default_factory=list)
+    events: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    clock: Clock = field(default_factory=Clock)
 
     def note_refusal(self, error: GatewayError, request_id: str, route: str) -> None:
         """Be told why a call was refused."""
@@ -182,12 +204,13 @@ class ProxyBench:
             login_params=self.login_params,
             access_log=self.log,
             on_refusal=self.note_refusal,
+            on_event=lambda level, name, **fields: self.events.append((name, fields)),
             public_url=parse_public_url("https://app.example"),
             session_cookie=COOKIE,
             trusted_proxies=self.trusted_proxies,
             tls=None,
-            clock=lambda: 1_800_000_000.0,
-            proofs=UpstreamProofs(clock=lambda: 1_800_000_000.0, random_bytes=secrets.token_bytes),
+            clock=self.clock,
+            proofs=UpstreamProofs(clock=self.clock, random_bytes=secrets.token_bytes),
             request_id_prefix="bench",
         )
         self.context.pool = self.pool
@@ -207,6 +230,7 @@ class ProxyBench:
         self.context.now = now
         for exchange in tuple(self.context.exchanges):
             exchange.sweep(now)
+        self.context.watch.sweep(self.context.exchanges)
         for front in tuple(self.context.fronts):
             front.sweep(now)
         self.pool.sweep(now)

@@ -277,6 +277,7 @@ async def running_proxy(
             login_params=("acr_values", "max_age"),
             access_log=log,
             on_refusal=lambda error, request_id, route: None,
+            on_event=_unheard,
             public_url=parse_public_url(f"http://localhost:{port}"),
             session_cookie=COOKIE,
             trusted_proxies=(),

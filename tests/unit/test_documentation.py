@@ -11,7 +11,7 @@ import pytest
 from bff.settings import VARIABLES, Variable, load_settings
 from bff.settings.fault import Faults
 from bff.settings.load import FILE_VARIABLES
-from bff.settings.route import FIELDS, METHODS, NOT_YET, parse_route
+from bff.settings.route import FIELDS, METHODS, parse_route
 from bff.telemetry import Metrics
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -76,8 +76,6 @@ def test_every_secret_is_named_as_one_that_can_be_a_file() -> None:
 def test_the_reference_lists_every_field_of_a_route() -> None:
     rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| ", REFERENCE.partition("| field |")[2], re.MULTILINE)
     assert set(re.findall(r"[a-z_]+", " ".join(rows))) >= set(FIELDS)
-    (not_yet,) = re.findall(r"^\| (.+) \| .*not yet supported;", REFERENCE.lower(), re.MULTILINE)
-    assert set(re.findall(r"[a-z_]+", not_yet)) == set(NOT_YET)
     assert all(f"`{method}`" in REFERENCE for method in METHODS)
 
 

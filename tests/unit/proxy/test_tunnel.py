@@ -7,8 +7,10 @@ import hashlib
 
 import pytest
 
+from bff.proxy import open_sockets
 from tests.support import fake_transports
 from tests.support.fake_transports import FakeTransport, turns
+from tests.support.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, frame, from_browser, read_frames
 from tests.support.proxy_bench import HANDLE, ProxyBench, request
 from tests.support.proxy_server import COOKIE, route_to
 
@@ -34,6 +36,7 @@ def bench_with_sockets() -> ProxyBench:
 async def opened() -> tuple[ProxyBench, FakeTransport, FakeTransport]:
     """Return both ends of an open socket."""
     bench = bench_with_sockets()
+    bench.context.watch.start()
     browser = bench.browser()
     upstream = await bench.asked(browser, HANDSHAKE)
     upstream.take_written()
@@ -91,23 +94,24 @@ async def test_a_route_without_sockets_passes_a_handshake_on_as_a_plain_call() -
 
 async def test_after_the_101_bytes_pass_both_ways_untouched() -> None:
     bench, browser, upstream = await opened()
-    browser.receive(b"\x81\x85GET /")
-    upstream.receive(b"\x81\x05HTTP/1.1 200 OK\r\n\r\n")
-    browser.receive(b"\x00\xff")
-    assert upstream.take_written() == b"\x81\x85GET /\x00\xff"
-    assert browser.take_written() == b"\x81\x05HTTP/1.1 200 OK\r\n\r\n"
+    sent, answered = from_browser(b"GET / HTTP/1.1\r\n\r\n\xff", BINARY), frame(b"HTTP/1.1 200 OK\r\n\r\n")
+    browser.receive(sent[:9])
+    upstream.receive(answered)
+    browser.receive(sent[9:])
+    assert upstream.take_written() == sent
+    assert browser.take_written() == answered
     assert not bench.is_at_rest
 
 
 async def test_what_comes_in_the_same_read_as_a_head_belongs_to_the_socket() -> None:
     bench = bench_with_sockets()
     browser = bench.browser()
-    upstream = await bench.asked(browser, HANDSHAKE + b"early from the browser")
-    assert not upstream.take_written().endswith(b"browser")
-    upstream.receive(AGREED + b"early from the upstream")
+    upstream = await bench.asked(browser, HANDSHAKE + from_browser(b"early"))
+    assert upstream.take_written().endswith(b"\r\n\r\n")
+    upstream.receive(AGREED + frame(b"early from the upstream"))
     await turns()
-    assert upstream.take_written() == b"early from the browser"
-    assert browser.take_written().endswith(b"\r\n\r\nearly from the upstream")
+    assert upstream.take_written() == from_browser(b"early")
+    assert browser.take_written().endswith(b"\r\n\r\n" + frame(b"early from the upstream"))
 
 
 @pytest.mark.parametrize("idle", [False, True], ids=["new connection", "idle connection"])
@@ -120,12 +124,12 @@ async def test_what_the_browser_sends_too_early_is_kept_or_waits(idle: bool) -> 
         first.take_written()
     browser = bench.browser()
     upstream = await bench.asked(browser, HANDSHAKE)
-    browser.receive(b"one ")
-    browser.receive(b"two")
+    browser.receive(from_browser(b"one"))
+    browser.receive(from_browser(b"two"))
     upstream.take_written()
     upstream.receive(AGREED)
     await turns()
-    assert upstream.take_written() == b"one two"
+    assert upstream.take_written() == from_browser(b"one") + from_browser(b"two")
 
 
 @pytest.mark.parametrize(
@@ -170,20 +174,21 @@ async def test_an_upstream_that_answers_otherwise_gets_no_tunnel(status: bytes) 
 async def test_when_the_browser_leaves_the_upstream_still_gets_what_was_sent() -> None:
     bench, browser, upstream = await opened()
     upstream.peer_reads = False
-    browser.receive(b"goodbye")
+    browser.receive(from_browser(b"goodbye"))
     browser.receive_eof()
     await turns()
-    assert (upstream.take_written(), upstream.is_closing(), upstream.was_aborted) == (b"goodbye", True, False)
+    assert upstream.take_written() == from_browser(b"goodbye")
+    assert (upstream.is_closing(), upstream.was_aborted) == (True, False)
     assert bench.is_at_rest
     assert (bench.last_line.status, bench.last_line.code) == (101, None)
 
 
 async def test_when_the_upstream_leaves_the_browser_still_gets_what_was_sent() -> None:
     bench, browser, upstream = await opened()
-    upstream.receive(b"goodbye")
+    upstream.receive(frame(b"goodbye"))
     upstream.receive_eof()
     await turns()
-    assert browser.take_written() == b"goodbye"
+    assert browser.take_written() == frame(b"goodbye")
     assert browser.wrote_eof or browser.is_closing()
     assert bench.is_at_rest
     browser.receive(b"too late")
@@ -193,12 +198,12 @@ async def test_when_the_upstream_leaves_the_browser_still_gets_what_was_sent() -
 async def test_the_slower_side_sets_the_pace() -> None:
     _, browser, upstream = await opened()
     upstream.peer_reads = False
-    browser.receive(b"x" * 100_000)
+    browser.receive(from_browser(b"x" * 100_000))
     assert not browser.is_reading()
     upstream.peer_takes_all()
     assert browser.is_reading()
     browser.peer_reads = False
-    upstream.receive(b"x" * 100_000)
+    upstream.receive(frame(b"x" * 100_000))
     assert not upstream.is_reading()
     browser.peer_takes_all()
     assert upstream.is_reading()
@@ -219,17 +224,18 @@ async def test_a_handshake_larger_than_the_upstream_takes_at_once_waits_for_it()
     upstream.peer_takes_all()
     upstream.receive(AGREED)
     await turns()
-    browser.receive(b"frame")
-    assert upstream.take_written().endswith(b"frame")
+    browser.receive(from_browser(b"frame"))
+    assert upstream.take_written().endswith(from_browser(b"frame"))
 
 
 async def test_a_quiet_socket_stays_open_and_one_nobody_reads_does_not() -> None:
     bench, browser, upstream = await opened()
     bench.sweep_at(100_000)
+    bench.sweep_at(100_000)
     assert not bench.is_at_rest
     assert not browser.written
     browser.peer_reads = False
-    upstream.receive(b"x" * 100_000)
+    upstream.receive(frame(b"x" * 100_000))
     bench.sweep_at(100_001)
     bench.sweep_at(100_100)
     await turns()
@@ -280,3 +286,194 @@ async def test_a_handshake_behind_another_request_is_refused_in_its_turn() -> No
     assert written.startswith(b"HTTP/1.1 204 ")
     assert b"HTTP/1.1 400 " in written
     assert (upstream.take_written(), len(bench.pool.backs)) == (b"", 1)
+
+
+# --- closing of our own accord ---
+
+
+def closed(transport: FakeTransport) -> tuple[int, str]:
+    """Return code and reason of the one Close frame that was written, last of all."""
+    frames = read_frames(transport.take_written())
+    assert [each.opcode for each in frames].count(CLOSE) == 1
+    assert frames[-1].opcode == CLOSE
+    return frames[-1].close_code, frames[-1].close_reason
+
+
+async def test_when_the_session_ends_both_sides_are_told_and_nothing_more_passes() -> None:
+    bench, browser, upstream = await opened()
+    bench.sweep_at(1)
+    bench.sessions.fakes.end("logout")
+    assert closed(browser) == (1008, "session_ended")
+    sent = upstream.take_written()
+    (close,) = read_frames(sent)
+    assert (close.close_code, close.close_reason, close.is_masked) == (1008, "session_ended", True)
+    assert sent[2:6] != b"\x00\x00\x00\x00"
+    assert browser.wrote_eof
+    assert upstream.wrote_eof
+    upstream.receive(frame(b"secret"))
+    browser.receive(from_browser(b"\x03\xf0", CLOSE))
+    assert (browser.take_written(), upstream.take_written()) == (b"", b"")
+    assert bench.is_at_rest
+    assert bench.last_line.code == "session_ended"
+
+
+async def test_a_close_frame_of_our_own_waits_for_the_end_of_the_frame_under_way() -> None:
+    bench, browser, upstream = await opened()
+    bench.sweep_at(1)
+    data, reply = frame(b"x" * 50), from_browser(b"y" * 50)
+    upstream.receive(data[:20])
+    browser.receive(reply[:30])
+    bench.sessions.fakes.end("logout")
+    assert browser.take_written() == data[:20]
+    upstream.receive(data[20:] + frame(b"too late"))
+    assert browser.take_written() == data[20:]
+    assert upstream.take_written() == reply[:30]
+    browser.receive(reply[30:])
+    assert closed(browser) == (1008, "session_ended")
+    rest = upstream.take_written()
+    assert rest.startswith(reply[30:])
+    assert read_frames(rest[len(reply) - 30 :])[0].close_code == 1008
+
+
+async def test_a_frame_that_does_not_end_keeps_nobody_from_closing() -> None:
+    bench, browser, upstream = await opened()
+    bench.sweep_at(1)
+    upstream.receive(frame(b"x" * 50)[:20])
+    bench.sessions.fakes.end("logout")
+    bench.sweep_at(1.5)
+    assert not bench.is_at_rest
+    bench.sweep_at(2.5)
+    await turns()
+    assert browser.was_aborted
+    assert read_frames(upstream.take_written())[0].close_code == 1008
+    assert bench.is_at_rest
+    bench, browser, upstream = await opened()
+    bench.sweep_at(1)
+    browser.receive(from_browser(b"x" * 50)[:20])
+    bench.sessions.fakes.end("logout")
+    bench.sweep_at(2.5)
+    await turns()
+    assert closed(browser) == (1008, "session_ended")
+    assert upstream.was_aborted
+
+
+async def test_a_browser_that_does_not_read_is_cut_off_when_its_session_ends() -> None:
+    bench, browser, upstream = await opened()
+    bench.sweep_at(1)
+    browser.peer_reads = False
+    upstream.receive(frame(b"x" * 100_000))
+    bench.sessions.fakes.end("logout")
+    await turns()
+    assert (browser.was_aborted, bench.is_at_rest) == (True, True)
+
+
+async def test_a_side_that_has_closed_is_not_told_again() -> None:
+    bench, browser, upstream = await opened()
+    bench.sweep_at(1)
+    upstream.receive(frame(b"\x03\xe8", CLOSE))
+    assert closed(browser) == (1000, "")
+    bench.sessions.fakes.end("logout")
+    assert browser.take_written() == b""
+    assert closed(upstream) == (1008, "session_ended")
+
+
+@pytest.mark.parametrize(
+    "data, code, reason",
+    [
+        (frame(b"unmasked"), 1002, "frame.mask"),
+        (from_browser(b"a", 0x3), 1002, "frame.opcode"),
+        (from_browser(b"a", TEXT, reserved=4), 1002, "frame.reserved"),
+        (from_browser(b"x" * 101), 1009, "message.size"),
+        (from_browser(b"x" * 60, is_final=False) + from_browser(b"x" * 60, CONTINUATION), 1009, "message.size"),
+    ],
+)
+async def test_what_a_browser_may_not_send_closes_the_socket_and_does_not_reach_the_upstream(
+    data: bytes, code: int, reason: str
+) -> None:
+    bench = ProxyBench(routes=[route_to("/api", 1, websocket=True, max_body=100)])
+    browser = bench.browser()
+    upstream = await bench.asked(browser, HANDSHAKE)
+    upstream.receive(AGREED)
+    await turns()
+    upstream.take_written(), browser.take_written()
+    browser.receive(from_browser(b"before", PING) + data)
+    assert closed(browser) == (code, reason)
+    frames = read_frames(upstream.take_written())
+    assert (frames[0].payload, frames[-1].close_code) == (b"before", code)
+    assert b"unmasked" not in b"".join(each.payload for each in frames)
+    assert (bench.last_line.code, bench.is_at_rest) == (f"websocket.{reason}", True)
+
+
+async def test_what_an_upstream_may_not_send_closes_the_socket_and_does_not_reach_the_browser() -> None:
+    bench, browser, upstream = await opened()
+    upstream.receive(frame(b"fine") + from_browser(b"masked"))
+    frames = read_frames(browser.take_written())
+    assert [(each.payload, each.opcode) for each in frames[:-1]] == [(b"fine", TEXT)]
+    assert frames[-1].close_code == 1002
+    assert closed(upstream) == (1002, "frame.mask")
+    assert bench.last_line.code == "websocket.frame.mask"
+
+
+async def test_a_message_from_the_upstream_may_be_of_any_size() -> None:
+    bench = ProxyBench(routes=[route_to("/api", 1, websocket=True, max_body=100)])
+    browser = bench.browser()
+    upstream = await bench.asked(browser, HANDSHAKE)
+    upstream.receive(AGREED + frame(b"x" * 1000))
+    await turns()
+    assert browser.take_written().endswith(frame(b"x" * 1000))
+
+
+async def test_compressed_messages_pass_if_the_upstream_agreed_to_them() -> None:
+    extension = b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
+    for agreed, code in ((AGREED[:-2] + extension + b"\r\n", None), (AGREED, "websocket.frame.reserved")):
+        bench = bench_with_sockets()
+        browser = bench.browser()
+        upstream = await bench.asked(
+            browser, request(b"GET", b"/api/socket", COOKIE_LINE + ORIGIN + UPGRADE + extension)
+        )
+        assert extension in upstream.take_written()
+        upstream.receive(agreed)
+        await turns()
+        browser.receive(from_browser(b"a", reserved=4))
+        assert (bench.log.lines[-1].code if bench.log.lines else None) == code
+
+
+async def test_an_extension_nobody_knows_here_opens_no_socket() -> None:
+    bench = bench_with_sockets()
+    browser = bench.browser()
+    upstream = await bench.asked(browser, HANDSHAKE)
+    upstream.receive(AGREED[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate, x-mux\r\n\r\n")
+    await turns()
+    assert browser.take_written().startswith(b"HTTP/1.1 502 ")
+
+
+async def test_an_upstream_that_does_not_end_the_connection_after_both_have_closed_is_left() -> None:
+    bench, browser, upstream = await opened()
+    upstream.receive(frame(b"\x03\xe8", CLOSE))
+    browser.receive(from_browser(b"\x03\xe8", CLOSE))
+    for now in (10, 14):
+        bench.sweep_at(now)
+        assert not bench.is_at_rest
+    bench.sweep_at(15.5)
+    await turns()
+    assert bench.is_at_rest
+    assert upstream.is_closing()
+    assert browser.wrote_eof
+    assert bench.last_line.code is None
+
+
+async def test_a_session_has_only_so_many_sockets_and_gets_another_when_one_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(open_sockets, "MOST_SOCKETS", 2)
+    bench, first, _ = await opened()
+    await bench.asked(bench.browser(), HANDSHAKE, count=2)
+    third = bench.browser()
+    third.receive(HANDSHAKE)
+    await turns()
+    assert third.take_written().startswith(b"HTTP/1.1 429 ")
+    assert bench.refusals == ["websocket.session_limit"]
+    assert len(bench.pool.backs) == 2
+    first.lose()
+    await turns()
+    await bench.asked(bench.browser(), HANDSHAKE, count=3)

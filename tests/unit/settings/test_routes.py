@@ -150,35 +150,6 @@ def test_a_route_needs_prefix_and_upstream(name: str) -> None:
     assert f"needs {name}" in route_fault(**{name: None})
 
 
-@pytest.mark.parametrize("name, value", [("websocket", True)])
-def test_a_field_that_is_not_built_yet_is_refused_and_not_ignored(name: str, value: object) -> None:
-    assert "not yet supported by this version" in route_fault(**{name: value})
-
-
-def test_what_a_token_must_be_for_is_read() -> None:
-    parsed = route(
-        resource="https://reports.example/v1",
-        audience="reports",
-        scope=["read:reports", "write:reports"],
-        exchange=True,
-        expect_audience="urn:reports",
-    )
-    target = parsed.user_target
-    assert target == TokenTarget(
-        resource="https://reports.example/v1",
-        audience="reports",
-        scope=("read:reports", "write:reports"),
-        is_exchanged=True,
-        expect_audience="urn:reports",
-    )
-    assert parsed.client_target is None
-
-
-def test_a_route_without_such_fields_carries_the_logins_token() -> None:
-    assert route().user_target is None
-    assert route(exchange=False).user_target is None
-
-
 @pytest.mark.parametrize("policy", ["client", "user-or-client"])
 def test_a_client_policy_has_a_target_even_if_nothing_is_named(policy: str) -> None:
     assert route(token=policy).client_target == TokenTarget()
@@ -247,7 +218,8 @@ def test_a_demand_on_the_login_needs_an_id_token(field: str, value: object) -> N
 @pytest.mark.parametrize(
     "name, value",
     [
-        ("upstream", "ftp://api"), ("upstream", "https://user:password@api"), ("upstream", 1), ("methods", []),
+        ("websocket", "yes"), ("websocket", 1), ("upstream", "ftp://api"),
+        ("upstream", "https://user:password@api"), ("upstream", 1), ("methods", []),
         ("methods", "TRACE"), ("methods", ["CONNECT"]), ("methods", [1]), ("methods", {"GET": 1}), ("token", "users"),
         ("token", True), ("timeout", True), ("timeout", 0), ("timeout", "soon"), ("timeout", [1]), ("max_body", "big"),
         ("max_body", 0), ("max_body", 1.5), ("set_cookie", "a=b"), ("set_cookie", 'a"'), ("require_scope", "a,b"),
