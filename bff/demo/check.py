@@ -93,6 +93,11 @@ def _visit(visitor: Visitor, report: Report) -> None:
     wish = {"day": "2026-01-05", "project": "Demonstration", "hours": 1.5}
     added = _expect(visitor.call("POST", "/api/timesheets", wish), 201, "added one", report).json()
     path = f"/api/timesheets/{added['id']}"
+    refused = _expect(visitor.call("POST", f"{path}/approve"), 401, "approving needs a confirmed login", report).json()
+    if refused.get("code") != "step_up_required":
+        raise CheckError(f"The refusal is {refused.get('code')} instead of step_up_required.")
+    page = visitor.navigate(refused["login_url"])
+    _expect(visitor.submit(page, confirm="1"), 200, "confirmed at the provider, back on the page", report)
     _expect(visitor.call("POST", f"{path}/approve"), 403, "approving one's own is refused", report)
     _expect(visitor.call("DELETE", path), 204, "deleted it", report)
     answer = _expect(visitor.call("POST", "/bff/logout"), 200, "logged out of the gateway", report)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bff.demo.child import Child, ChildError, clean_environment, free_port
+from bff.demo.provider.authentication import CONFIRMED
 from bff.demo.users import SUPPORTED_SCOPES
 
 AUDIENCE = "https://timesheets.example/api"
@@ -105,7 +106,10 @@ class Stack:
         self._run(child, f"{self.issuer}/.well-known/openid-configuration")
 
     def _start_api(self) -> None:
-        arguments = ["--port", str(self._api_port), "--issuer", self.issuer, "--audience", AUDIENCE]
+        arguments = [
+            *("--port", str(self._api_port), "--issuer", self.issuer, "--audience", AUDIENCE),
+            *("--approve-acr", CONFIRMED),
+        ]
         self._run(self._child("timesheets", ["bff.demo.timesheets", *arguments]), f"{self.api_url}/healthz")
 
     def _start_gateway(self) -> None:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from bff.demo.provider.authentication import CONTEXTS
 from bff.demo.provider.authorization import AuthorizationEndpoint, new_form_key
 from bff.demo.provider.authorization_request import RESPONSE_MODES
 from bff.demo.provider.clients import ASSERTION_ALGORITHMS, AUTHENTICATION_METHODS, Client
@@ -24,7 +25,7 @@ from bff.demo.provider.pushed_requests import PushedRequests
 from bff.demo.provider.signing import ALGORITHM
 from bff.demo.provider.state import Policy, Provider
 from bff.demo.provider.token_claims import ACCESS_TOKEN_TYPE
-from bff.demo.provider.tokens import TokenEndpoint
+from bff.demo.provider.tokens import TOKEN_EXCHANGE, TokenEndpoint
 from bff.demo.users import SUPPORTED_SCOPES, USERS, User
 
 
@@ -71,6 +72,7 @@ def _application(provider: Provider) -> Starlette:
         Route("/jwks", documents.keys),
         Route("/authorize", authorization.authorize, methods=["GET", "POST"]),
         Route("/login", authorization.log_in, methods=["POST"]),
+        Route("/confirm", authorization.confirm, methods=["POST"]),
         Route("/consent", authorization.consent, methods=["POST"]),
         Route("/par", pushed.push, methods=["POST"]),
         Route("/token", tokens.token, methods=["POST"]),
@@ -134,7 +136,8 @@ def provider_metadata(provider: Provider) -> dict[str, Any]:
         "scopes_supported": list(SUPPORTED_SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
-        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials", TOKEN_EXCHANGE],
+        "acr_values_supported": list(CONTEXTS),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [ALGORITHM],
         "token_endpoint_auth_methods_supported": list(AUTHENTICATION_METHODS),
@@ -143,7 +146,7 @@ def provider_metadata(provider: Provider) -> dict[str, Any]:
         "revocation_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
         "claims_supported": [
-            *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid"),
+            *("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "acr"),
             *("name", "given_name", "family_name", "preferred_username", "locale", "email", "email_verified"),
         ],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from bff.demo.provider.authentication import reaches
 from bff.demo.provider.authorization_request import (
     AuthorizationRefusedError,
     AuthorizationRequest,
@@ -22,6 +23,7 @@ from bff.demo.provider.pushed_requests import PushedRequests
 from bff.demo.provider.state import Provider
 
 LOGIN_FORM = "login"
+CONFIRMATION_FORM = "confirmation"
 CONSENT_FORM = "consent"
 
 
@@ -65,6 +67,25 @@ class AuthorizationEndpoint:
         except AuthorizationRefusedError as refusal:
             return self._deliver(refusal.parameters, refusal.answer)
 
+    async def confirm(self, request: Request) -> Response:
+        """POST /confirm: the form of the second step."""
+        interaction = Interaction(self._provider, self._form_key, request)
+        try:
+            form = await form_parameters(request)
+            content = interaction.open_form(CONFIRMATION_FORM, form.get("form", ""))
+            asked = parse_authorization_request(self._provider, content["parameters"])
+            session = interaction.session
+            if session is None or session.session_id != content["session_id"]:
+                raise PageError("Someone else has logged in meanwhile. Go back to the application.")
+            if "confirm" not in form:
+                raise AuthorizationRefusedError(asked.parameters, "access_denied", "The user cancelled.")
+            self._confirmed(session, asked)
+            return interaction.finish(self._after_login(interaction, asked, session))
+        except (OAuthError, PageError) as fault:
+            return self._pages.error(getattr(fault, "description", str(fault)))
+        except AuthorizationRefusedError as refusal:
+            return self._deliver(refusal.parameters, refusal.answer)
+
     async def consent(self, request: Request) -> Response:
         """POST /consent: the consent page's form."""
         interaction = Interaction(self._provider, self._form_key, request)
@@ -95,6 +116,8 @@ class AuthorizationEndpoint:
             if not fresh or session is None or session.user.username != username:
                 session = interaction.log_in(username)
             if session is not None:
+                if not reaches(session.context, asked.context):
+                    self._confirmed(session, asked)
                 return self._answer(asked, session)
         if session is None or not fresh:
             return self._login_page(interaction, asked)
@@ -104,12 +127,21 @@ class AuthorizationEndpoint:
         """`prompt=none`: a code or an error, never a page."""
         if session is None:
             raise AuthorizationRefusedError(asked.parameters, "login_required", "Nobody is logged in.")
+        if not reaches(session.context, asked.context):
+            raise AuthorizationRefusedError(asked.parameters, "login_required", "The login must be confirmed.")
         needs_consent = not session.has_consented(asked.client.client_id, session.user.grantable(asked.scope))
         if needs_consent and self._provider.policy.automatic_login is None:
             raise AuthorizationRefusedError(asked.parameters, "consent_required", "The user has not consented.")
         return self._answer(asked, session)
 
+    def _confirmed(self, session: BrowserSession, asked: AuthorizationRequest) -> None:
+        session.auth_time, session.context = int(self._provider.clock()), asked.context
+
     def _after_login(self, interaction: Interaction, asked: AuthorizationRequest, session: BrowserSession) -> Response:
+        if not reaches(session.context, asked.context):
+            content = {"parameters": dict(asked.parameters), "session_id": session.session_id}
+            form = interaction.seal_form(CONFIRMATION_FORM, content)
+            return self._pages.confirm(form, asked.client.name, session.user)
         scope = session.user.grantable(asked.scope)
         if session.has_consented(asked.client.client_id, scope) and "consent" not in asked.prompts:
             return self._answer(asked, session)
@@ -135,6 +167,8 @@ class AuthorizationEndpoint:
             audience=asked.audience,
             session_id=session.session_id,
             auth_time=session.auth_time,
+            resources=asked.resources,
+            acr=session.context,
             nonce=asked.parameters.get("nonce"),
         )
         code = self._provider.grants.issue_code(grant, asked.redirect_uri, asked.code_challenge, self._provider.clock())

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
+from bff.demo.provider.authentication import wanted_context
 from bff.demo.provider.clients import Client
 from bff.demo.provider.errors import PageError
 from bff.demo.provider.state import Provider
@@ -17,7 +18,7 @@ PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """A request that passed every check; `max_age` in seconds."""
+    """A request that passed every check; `max_age` in seconds, `context` the authentication context to reach."""
 
     parameters: Mapping[str, str]
     client: Client
@@ -25,6 +26,8 @@ class AuthorizationRequest:
     scope: tuple[str, ...]
     code_challenge: str
     audience: str
+    resources: tuple[str, ...]
+    context: str
     prompts: frozenset[str]
     max_age: int | None
 
@@ -64,6 +67,8 @@ def parse_authorization_request(provider: Provider, parameters: Mapping[str, str
         scope=_scope(parameters),
         code_challenge=_code_challenge(parameters),
         audience=_audience(provider, parameters),
+        resources=tuple(parameters.get("resource", "").split()),
+        context=wanted_context(parameters.get("acr_values", "")),
         prompts=_prompts(parameters),
         max_age=_max_age(parameters),
     )
@@ -102,10 +107,11 @@ def _code_challenge(parameters: Mapping[str, str]) -> str:
 
 
 def _audience(provider: Provider, parameters: Mapping[str, str]) -> str:
-    audience = parameters.get("resource") or parameters.get("audience") or provider.audiences[0]
-    if audience not in provider.audiences:
+    """The API of the access token that the code is redeemed for, unless that names another of those asked for."""
+    asked = parameters.get("resource", "").split() or [parameters.get("audience") or provider.audiences[0]]
+    if not set(asked) <= set(provider.audiences):
         raise AuthorizationRefusedError(parameters, "invalid_target", "The resource is unknown.")
-    return audience
+    return asked[0]
 
 
 def _prompts(parameters: Mapping[str, str]) -> frozenset[str]:

@@ -3,16 +3,21 @@
 import secrets
 from dataclasses import dataclass, field
 
+from bff.demo.provider.authentication import NAMED
 from bff.demo.users import User
 
 
 @dataclass
 class BrowserSession:
-    """One login; `session_id` is the `sid` that tokens carry, `auth_time` in seconds since the epoch."""
+    """One login; `session_id` is the `sid` that tokens carry, `auth_time` in seconds since the epoch.
+
+    `context` is the authentication context it has reached.
+    """
 
     user: User
     auth_time: int
     session_id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    context: str = NAMED
     consents: dict[str, set[str]] = field(default_factory=dict)
 
     def has_consented(self, client_id: str, scope: tuple[str, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Parameters from queries and form bodies, each at most once (RFC 6749, section 3.1)."""
+"""Parameters from queries and form bodies, each at most once (RFC 6749, section 3.1) but for `resource`."""
 
 from collections import Counter
 from urllib.parse import parse_qsl
@@ -12,15 +12,20 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 
 
 def parse_parameters(encoded: str) -> dict[str, str]:
-    """The non-empty parameters of `encoded`; raises `OAuthError` when one is repeated."""
+    """The non-empty parameters of `encoded`; raises `OAuthError` when one is repeated.
+
+    Several `resource` (RFC 8707, section 2) become one text with spaces between, which no URI contains.
+    """
     try:
         pairs = parse_qsl(encoded, errors="strict", max_num_fields=100)
     except ValueError as fault:
         raise OAuthError("invalid_request", "The parameters are malformed.") from fault
+    resources = [value for name, value in pairs if name == "resource"]
+    pairs = [(name, value) for name, value in pairs if name != "resource"]
     repeated = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
     if repeated:
         raise OAuthError("invalid_request", "A parameter is repeated.")
-    return dict(pairs)
+    return dict(pairs) | ({"resource": " ".join(resources)} if resources else {})
 
 
 def query_parameters(request: Request) -> dict[str, str]:

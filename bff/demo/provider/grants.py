@@ -12,7 +12,10 @@ CODE_LIFETIME = 60.0
 
 @dataclass
 class Grant:
-    """One authorization by a user; every token that stems from it dies with it."""
+    """One authorization by a user; every token that stems from it dies with it.
+
+    `resources` are the APIs that the request named (RFC 8707); `acr` is the context of the login.
+    """
 
     client_id: str
     user: User
@@ -20,6 +23,8 @@ class Grant:
     audience: str
     session_id: str
     auth_time: int
+    resources: tuple[str, ...] = ()
+    acr: str | None = None
     nonce: str | None = None
     ended: bool = False
     grant_id: str = field(default_factory=lambda: secrets.token_hex(8))

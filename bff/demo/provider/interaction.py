@@ -9,6 +9,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bff.demo.provider.authentication import NAMED
 from bff.demo.provider.browser_sessions import BrowserSession
 from bff.demo.provider.errors import PageError
 from bff.demo.provider.state import Provider
@@ -53,7 +54,7 @@ class Interaction:
             return None
         now = self._provider.clock()
         if self.session is not None and self.session.user == user:
-            self.session.auth_time = int(now)
+            self.session.auth_time, self.session.context = int(now), NAMED
             return self.session
         if self.session is not None:
             self._provider.sessions.end(self.session)

@@ -70,6 +70,17 @@ class Pages:
 </form>"""
         return self._page("Log in", content)
 
+    def confirm(self, form: str, client_name: str, user: User) -> Response:
+        """The second step of a login that is to be surer of who is there."""
+        content = f"""<p><strong>{escape(client_name)}</strong> wants to be sure that it is
+<strong>{escape(user.name)}</strong> who is here. A real provider would ask for a code or a key.</p>
+<form method="post" action="{self._prefix}/confirm">
+{_hidden(form)}
+<p class="actions"><button name="confirm" value="1" class="primary">It is me</button>
+<button name="cancel" value="1" class="quiet">Cancel</button></p>
+</form>"""
+        return self._page("Is it you?", content)
+
     def consent(self, form: str, client_name: str, user: User, scope: tuple[str, ...]) -> Response:
         """The consent page: the scopes in plain words."""
         items = "\n".join(f"<li>{escape(SCOPE_DESCRIPTIONS[name])} <code>{escape(name)}</code></li>" for name in scope)

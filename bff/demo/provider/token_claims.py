@@ -26,6 +26,7 @@ def access_token(provider: Provider, grant: Grant, scope: tuple[str, ...], audie
         "scope": " ".join(scope),
         "jti": token_id,
         "auth_time": grant.auth_time,
+        **({} if grant.acr is None else {"acr": grant.acr}),
         "roles": [grant.user.role],
         "name": grant.user.name,
     }
@@ -53,6 +54,7 @@ def id_token(provider: Provider, grant: Grant, bearer: str, *, nonce: str | None
         "sid": grant.session_id,
         "auth_time": grant.auth_time,
         "at_hash": left_half_hash(bearer),
+        **({} if grant.acr is None else {"acr": grant.acr}),
     }
     if nonce is not None:
         claims["nonce"] = nonce

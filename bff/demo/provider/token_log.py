@@ -20,6 +20,7 @@ class TokenRequest:
 
     `outcome` is `ok`, an error code, `status N`, `dropped` or `pending`; `presented` and
     `issued_refresh_token` are fingerprints; `sub` and `access_token_id` are of the access token issued.
+    `resource` is what was asked for by that name or as `audience`; times are seconds since the epoch.
     """
 
     number: int
@@ -31,6 +32,8 @@ class TokenRequest:
     sub: str | None = None
     access_token_id: str | None = None
     issued_refresh_token: str | None = None
+    resource: str | None = None
+    handled_at: float | None = None
 
 
 class TokenLog:
@@ -52,6 +55,7 @@ class TokenLog:
             client_authentication=_client_authentication(scope, form),
             presented=fingerprint(secret) if secret else None,
             arrived_at=self._provider.clock(),
+            resource=form.get("resource") or form.get("audience"),
         )
         self._requests.append(request)
         return request
@@ -63,6 +67,7 @@ class TokenLog:
             answer: dict[str, Any] = json.loads(body)
         except ValueError:
             answer = {}
+        request.handled_at = self._provider.clock()
         request.outcome = str(answer.get("error", "ok" if "access_token" in answer else "no answer"))
         if "refresh_token" in answer:
             request.issued_refresh_token = fingerprint(answer["refresh_token"])

@@ -20,6 +20,8 @@ from bff.demo.provider.token_claims import ACCESS_TOKEN_TYPE, access_token, clie
 from bff.demo.users import IDENTITY_SCOPES, SUPPORTED_SCOPES
 
 CODE_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -32,6 +34,7 @@ class TokenEndpoint:
             "authorization_code": self._redeem_code,
             "refresh_token": self._refresh,
             "client_credentials": self._client_credentials,
+            TOKEN_EXCHANGE: self._exchange,
         }
 
     async def token(self, request: Request) -> Response:
@@ -108,6 +111,26 @@ class TokenEndpoint:
         bearer = client_access_token(self._provider, client.client_id, scope, audience)
         return self._issue(self._bearer_answer(bearer, scope))
 
+    def _exchange(self, client: Client, form: Mapping[str, str]) -> dict[str, Any]:
+        """RFC 8693, section 2: an access token of this client's user for one of another API."""
+        if form.get("subject_token_type") != ACCESS_TOKEN or form.get("requested_token_type", "") not in (
+            "",
+            ACCESS_TOKEN,
+        ):
+            raise OAuthError("invalid_request", "Only access tokens are exchanged, for access tokens.")
+        try:
+            claims = self._provider.keys.verify(_required(form, "subject_token"), token_type=ACCESS_TOKEN_TYPE)
+        except (JoseError, ValueError):
+            claims = {}
+        grant = self._provider.grants.grant_of_access_token(str(claims.get("jti")))
+        if grant is None or grant.client_id != client.client_id or claims["exp"] <= self._provider.clock():
+            raise OAuthError("invalid_request", "The subject token is not valid.")
+        scope = tuple(form["scope"].split()) if "scope" in form else tuple(claims["scope"].split())
+        if not set(scope) <= set(grant.scope):
+            raise OAuthError("invalid_scope", "The scope exceeds what was granted.")
+        bearer = access_token(self._provider, grant, scope, self._audience(form, None))
+        return self._issue(self._bearer_answer(bearer, scope) | {"issued_token_type": ACCESS_TOKEN})
+
     def _answer(self, grant: Grant, scope: tuple[str, ...], audience: str, *, nonce: str | None) -> dict[str, Any]:
         bearer = access_token(self._provider, grant, scope, audience)
         answer = self._bearer_answer(bearer, scope)
@@ -132,9 +155,12 @@ class TokenEndpoint:
     def _audience(self, form: Mapping[str, str], grant: Grant | None) -> str:
         """RFC 8707, section 2.2; `audience` is the older spelling some providers have."""
         default = grant.audience if grant else self._provider.audiences[0]
-        asked = form.get("resource") or form.get("audience") or default
+        resource = form.get("resource")
+        asked = resource or form.get("audience") or default
         if asked not in self._provider.audiences:
-            raise OAuthError("invalid_target", "The resource is unknown.")
+            raise OAuthError("invalid_target", "The resource is unknown, or more than one.")
+        if grant is not None and grant.resources and resource and resource not in grant.resources:
+            raise OAuthError("invalid_target", "The authorization request did not name this resource.")
         return asked
 
 

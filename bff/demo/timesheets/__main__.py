@@ -14,9 +14,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=9001)
     parser.add_argument("--issuer", required=True, help="whose access tokens are accepted")
     parser.add_argument("--audience", required=True, help="the audience they must be for")
+    parser.add_argument("--approve-acr", help="the authentication context that approvals need (RFC 9470)")
     options = parser.parse_args()
     uvicorn.run(
-        create_timesheets(options.issuer, options.audience),
+        create_timesheets(options.issuer, options.audience, approve_acr=options.approve_acr),
         host=options.host,
         port=options.port,
         log_level="warning",

@@ -15,7 +15,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bff.demo.timesheets.access_token import AccessTokenValidator, Caller, IssuerKeys
-from bff.demo.timesheets.problems import ProblemError, insufficient_scope, no_token, problem_response
+from bff.demo.timesheets.problems import (
+    ProblemError,
+    insufficient_authentication,
+    insufficient_scope,
+    no_token,
+    problem_response,
+)
 from bff.demo.timesheets.sheets import Timesheets
 
 MAXIMUM_BODY = 16 * 1024
@@ -28,19 +34,25 @@ def create_timesheets(
     issuer: str,
     audience: str,
     *,
+    approve_acr: str | None = None,
     clock: Callable[[], float] = time.time,
     transport: httpx2.AsyncBaseTransport | None = None,
 ) -> Starlette:
-    """The API for access tokens of `issuer` meant for `audience`; `transport` fetches the issuer's keys."""
+    """The API for access tokens of `issuer` meant for `audience`; `transport` fetches the issuer's keys.
+
+    `approve_acr` is the authentication context that approvals need (RFC 9470).
+    """
     http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, timeout=5.0)
     validator = AccessTokenValidator(issuer, audience, IssuerKeys(issuer, http, clock), clock)
     operations = Operations(Timesheets(datetime.fromtimestamp(clock(), UTC).date()))
 
-    def guarded(path: str, method: str, scope: str | None, operation: Operation) -> Route:
+    def guarded(path: str, method: str, scope: str | None, operation: Operation, acr: str | None = None) -> Route:
         async def endpoint(request: Request) -> Response:
             caller = await validator.validate(bearer_token(request))
             if scope is not None and scope not in caller.scope:
                 raise insufficient_scope(scope)
+            if acr is not None and caller.claims.get("acr") != acr:
+                raise insufficient_authentication(acr)
             return await operation(request, caller)
 
         return Route(path, endpoint, methods=[method])
@@ -56,7 +68,9 @@ def create_timesheets(
             guarded("/timesheets", "POST", "create:timesheets", operations.add),
             guarded("/timesheets/{timesheet_id:int}", "GET", "read:timesheets", operations.show),
             guarded("/timesheets/{timesheet_id:int}", "DELETE", "delete:timesheets", operations.delete),
-            guarded("/timesheets/{timesheet_id:int}/approve", "POST", "approve:timesheets", operations.approve),
+            guarded(
+                "/timesheets/{timesheet_id:int}/approve", "POST", "approve:timesheets", operations.approve, approve_acr
+            ),
             guarded("/whoami", "GET", None, operations.whoami),
             Route("/healthz", healthz),
         ],

@@ -37,6 +37,14 @@ def insufficient_scope(scope: str) -> ProblemError:
     return ProblemError(403, "insufficient_scope", "Not permitted", detail, {"WWW-Authenticate": challenge})
 
 
+def insufficient_authentication(acr: str) -> ProblemError:
+    """A good token of a login that was not sure enough of who is there (RFC 9470, section 3)."""
+    challenge = f'Bearer realm="{REALM}", error="insufficient_user_authentication", acr_values="{acr}"'
+    detail = "This needs a login that was confirmed."
+    headers = {"WWW-Authenticate": challenge}
+    return ProblemError(401, "insufficient_user_authentication", "Is it you?", detail, headers)
+
+
 async def problem_response(request: Request, fault: Exception) -> Response:
     """The answer to a `ProblemError`."""
     assert isinstance(fault, ProblemError)

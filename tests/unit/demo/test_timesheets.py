@@ -293,3 +293,23 @@ def no_signature(data: bytes) -> bytes:
 def assert_invalid(answer: httpx2.Response) -> None:
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+
+
+async def test_approvals_can_need_a_confirmed_login() -> None:
+    api = Api()
+    demanding = create_timesheets(
+        ISSUER,
+        AUDIENCE,
+        approve_acr="gold",
+        clock=api.clock,
+        transport=httpx2.MockTransport(api._issuer_answer),
+    )
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(demanding), base_url="http://api") as http:
+        for acr, expected in ((None, 401), ("silver", 401), ("gold", 404)):
+            headers = {"Authorization": f"Bearer {api.token(acr=acr)}"}
+            answer = await http.post("/timesheets/999/approve", headers=headers)
+            assert answer.status_code == expected
+        denied = await http.post("/timesheets/999/approve", headers={"Authorization": f"Bearer {api.token()}"})
+        assert denied.headers["www-authenticate"] == (
+            'Bearer realm="timesheets", error="insufficient_user_authentication", acr_values="gold"'
+        )
