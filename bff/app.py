@@ -19,6 +19,7 @@ from bff.endpoints.health import Health
 from bff.endpoints.login import LoginEndpoint
 from bff.endpoints.login_parameters import LoginParametersReader
 from bff.endpoints.logout import LogoutEndpoint
+from bff.endpoints.logout_return import LogoutReturn
 from bff.endpoints.outcomes import Outcomes
 from bff.endpoints.pending_logins import PendingLogins
 from bff.endpoints.repeated_answer import RepeatedAnswers
@@ -86,6 +87,7 @@ def create_app(
         store=store,
         sealer=sealer,
         states=StateSigner(secret_keys, context),
+        logout_states=StateSigner(secret_keys, b"logout" + context),
         cookies=SessionCookies(settings.cookie_name, settings.public_url.is_secure),
         sessions=sessions,
         provider=provider,
@@ -137,7 +139,7 @@ def _asgi(parts: Parts, proxy: ProxyContext, table: list[Endpoint]) -> ASGIApp:
         files = StaticFiles(read_manifest(settings.static_dir, frames=frames))
     endpoints = Endpoints(
         table,
-        fallback=files,
+        fallback=LogoutReturn(files, path=settings.post_logout_path, states=parts.logout_states, clock=parts.clock),
         proxied=[route.prefix for route in settings.routes],
         public_origin=settings.public_url.origin,
         session_cookie=parts.cookies.session_name,
@@ -218,6 +220,9 @@ def _logout(parts: Parts) -> LogoutEndpoint:
         pending=PendingLogins(sealer=parts.sealer, cookies=parts.cookies, clock=parts.clock),
         cookies=parts.cookies,
         post_logout_path=parts.settings.post_logout_path,
+        states=parts.logout_states,
+        clock=parts.clock,
+        random_bytes=parts.random_bytes,
     )
 
 

@@ -41,6 +41,7 @@ class Parts:
     store: SessionStore
     sealer: Sealer
     states: StateSigner
+    logout_states: StateSigner
     cookies: SessionCookies
     sessions: Sessions
     provider: Provider

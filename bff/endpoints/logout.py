@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.responses import Response
 
 from bff.asgi.answers import json_answer, redirection, with_cookies
@@ -11,6 +13,7 @@ from bff.endpoints.presented_session import presented_session
 from bff.errors import NoSession
 from bff.provider import Provider
 from bff.session.cookies import SessionCookies
+from bff.session.signing import RANDOM_LENGTH, StateSigner
 from bff.sessions import Sessions
 
 
@@ -25,12 +28,18 @@ class LogoutEndpoint:
         pending: PendingLogins,
         cookies: SessionCookies,
         post_logout_path: str,
+        states: StateSigner,
+        clock: Callable[[], float],
+        random_bytes: Callable[[int], bytes],
     ) -> None:
         self._provider = provider
         self._sessions = sessions
         self._pending = pending
         self._cookies = cookies
         self._post_logout_path = post_logout_path
+        self._states = states
+        self._clock = clock
+        self._random_bytes = random_bytes
 
     async def end(self, request: Request) -> Response:
         """Answer with the URL to go to: as JSON, or as a redirection for a form (RP-Initiated Logout 1.0).
@@ -58,4 +67,5 @@ class LogoutEndpoint:
         self._provider.revoke_later(refresh_token=record.refresh_token, access_token=record.access_token.value)
         for token in record.target_tokens.values():
             self._provider.revoke_later(refresh_token=None, access_token=token.value)
-        return self._provider.end_session_url(record) or self._post_logout_path
+        state = self._states.issue(self._random_bytes(RANDOM_LENGTH), self._clock())
+        return self._provider.end_session_url(record, state=state) or self._post_logout_path

@@ -237,11 +237,10 @@ class Provider:
         """Revoke one token; raises nothing, returns whether the provider has confirmed it."""
         return await self._revocation.revoke(token, hint)
 
-    def end_session_url(self, record: SessionRecord) -> str | None:
+    def end_session_url(self, record: SessionRecord, *, state: str) -> str | None:
         """Return where the provider logs the browser out, None if that is unknown (RP-Initiated Logout 1.0).
 
-        The session is gone by then and nothing depends on the way back, so the `state` that comes back, if one does,
-        is not looked at; some providers send the browser back only if there is one.
+        Some providers send the browser back only if there is a `state`.
         """
         settings, metadata = self._settings, self._discovery.metadata.latest
         if settings.logout_url is not None:
@@ -253,7 +252,7 @@ class Provider:
             id_token_hint=record.id_token if settings.id_token_hint else None,
             client_id=settings.client_id,
             post_logout_redirect_uri=settings.public_url.url(settings.post_logout_path),
-            state=self._random_bytes(16).hex(),
+            state=state,
         )
 
     async def close(self, within: float = 5.0) -> None:

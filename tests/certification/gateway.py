@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-START_SECONDS = 30
+START_SECONDS = 120
 STOP_SECONDS = 15
 
 

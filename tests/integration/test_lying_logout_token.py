@@ -122,6 +122,7 @@ TRUE = [
     LogoutScene("it names the session alone", tokens=Tokens(claims={"sub": ...})),
     LogoutScene("it names the user alone", tokens=Tokens(claims={"sid": ...})),
     LogoutScene("it has no exp, as with older providers", tokens=Tokens(claims={"exp": ...})),
+    LogoutScene("it has neither exp nor sid", tokens=Tokens(claims={"exp": ..., "sid": ...})),
     LogoutScene("its type is missing, as with older providers", tokens=Tokens(header={"typ": ...})),
     LogoutScene("its type is in full", tokens=Tokens(header={"typ": "application/logout+jwt"})),
     LogoutScene("its kid is missing", tokens=Tokens(header={"kid": ...})),

@@ -90,11 +90,11 @@ class Site:
 
 @asynccontextmanager
 async def running_site(
-    *, random_bytes: Callable[[int], bytes] = secrets.token_bytes, **variables: str
+    *, random_bytes: Callable[[int], bytes] = secrets.token_bytes, beside: Site | None = None, **variables: str
 ) -> AsyncIterator[Site]:
-    """Run a gateway over a memory store and a provider double, on virtual time."""
+    """Run a gateway over a memory store and a provider double, on virtual time; it shares the store of `beside`."""
     double = ProviderDouble(clock=clock)
-    store = FaultyStore(MemoryStore(clock))
+    store = FaultyStore(MemoryStore(clock)) if beside is None else beside.store
     log = io.StringIO()
     gateway = create_app(
         provider_settings(**variables),
