@@ -41,8 +41,8 @@ def authority_certificate() -> bytes:
     return _authority()[0].public_bytes(serialization.Encoding.PEM)
 
 
-def server_context(directory: Path, *, name: str = "127.0.0.1") -> ssl.SSLContext:
-    """Return the TLS context of a server with a certificate of that authority for a name or an address."""
+def server_certificate(name: str = "127.0.0.1") -> tuple[str, str]:
+    """Return a certificate of that authority for a name or an address, and its key, both PEM."""
     authority, authority_key = _authority()
     key = ec.generate_private_key(ec.SECP256R1())
     try:
@@ -55,11 +55,16 @@ def server_context(directory: Path, *, name: str = "127.0.0.1") -> ssl.SSLContex
         .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    path = directory / f"{name}.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+
+
+def server_context(directory: Path, *, name: str = "127.0.0.1") -> ssl.SSLContext:
+    """Return the TLS context of a server with such a certificate."""
+    path = directory / f"{name}.pem"
+    path.write_text("".join(server_certificate(name)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     return context

@@ -111,15 +111,21 @@ def clients() -> dict[str, Client]:
 
 
 @contextmanager
-def start_oidc_provider(*, refresh_tokens: str = "always") -> Iterator[OidcProviderServer]:
-    """The provider on a free port, seen by its client `basic`; left out where Node.js or the package is missing.
+def start_oidc_provider(
+    *,
+    refresh_tokens: str = "always",
+    known: Mapping[str, Client] | None = None,
+    security: Mapping[str, Any] | None = None,
+) -> Iterator[OidcProviderServer]:
+    """The provider on a free port, seen by its first client; left out where Node.js or the package is missing.
 
-    `refresh_tokens` are issued `always` or `when consented`, to requests with `prompt=consent` alone.
+    `refresh_tokens` are issued `always` or `when consented`, to requests with `prompt=consent` alone. `known` are its
+    clients, by default one for each way to authenticate with a secret or a key; `security` makes it one of FAPI 2.0.
     """
     node, modules = installed()
     port = reserve_port()
     issuer = f"http://127.0.0.1:{port}"
-    known = clients()
+    known = clients() if known is None else known
     permissions = {name for user in USERS.values() for name in user.permissions}
     configuration = {
         "issuer": issuer,
@@ -135,6 +141,7 @@ def start_oidc_provider(*, refresh_tokens: str = "always") -> Iterator[OidcProvi
         },
         "clients": {client_id: client.metadata for client_id, client in known.items()},
         "refresh_tokens": refresh_tokens,
+        "security": security,
     }
     command = [node, str(PACKAGE / "provider.mjs"), str(modules)]
     environment = clean_environment(PROVIDER_CONFIGURATION=json.dumps(configuration))
@@ -142,7 +149,7 @@ def start_oidc_provider(*, refresh_tokens: str = "always") -> Iterator[OidcProvi
         ready_url = f"{issuer}/.well-known/openid-configuration"
         child.wait_until_ready(ready_url)
         first = OidcProviderServer(issuer, port, child, ready_url, "", "", AUDIENCE, clients=known)
-        yield first.seen_by("basic")
+        yield first.seen_by(next(iter(known)))
 
 
 def installed() -> tuple[str, Path]:

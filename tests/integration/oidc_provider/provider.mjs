@@ -9,10 +9,12 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+import { configurationOf, listenForCertificates } from './security.mjs';
+
 const library = join(process.argv[2], 'node_modules', 'oidc-provider', 'lib', 'index.js');
 const { default: Provider, errors } = await import(pathToFileURL(library));
 
-const { issuer, port, resource, users, clients, refresh_tokens: refreshTokens } =
+const { issuer, port, resource, users, clients, refresh_tokens: refreshTokens, security } =
   JSON.parse(process.env.PROVIDER_CONFIGURATION);
 const policy = { access_token_lifetime: 300 };
 let log = { requests: [], events: [] };
@@ -58,12 +60,16 @@ const signingKey = (type, options, members) =>
 
 const userOf = (subject) => Object.values(users).find((user) => user.claims.sub === subject);
 
+const { features: securityFeatures, ...securityOptions } = security ? configurationOf(security) : {};
+
 const provider = new Provider(issuer, {
+  ...securityOptions,
   adapter: Adapter,
   jwks: {
     keys: [
       signingKey('rsa', { modulusLength: 2048 }, { alg: 'RS256' }),
       signingKey('ec', { namedCurve: 'P-256' }, { alg: 'ES256' }),
+      signingKey('rsa', { modulusLength: 2048 }, { alg: 'PS256' }),
     ],
   },
   cookies: { keys: [randomBytes(32).toString('hex')] },
@@ -73,17 +79,20 @@ const provider = new Provider(issuer, {
     email: ['email', 'email_verified'],
   },
   findAccount: (_, subject) => userOf(subject) && { accountId: subject, claims: () => userOf(subject).claims },
-  extraTokenClaims: (_, token) => ({ name: userOf(token.accountId).claims.name, roles: [userOf(token.accountId).role] }),
+  // A token of the client's own is nobody's.
+  extraTokenClaims: (_, { accountId }) =>
+    accountId && { name: userOf(accountId).claims.name, roles: [userOf(accountId).role] },
   features: {
     devInteractions: { enabled: false },
     backchannelLogout: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
     revocation: { enabled: true },
+    ...securityFeatures,
     resourceIndicators: {
       enabled: true,
       getResourceServerInfo(_, indicator) {
         if (indicator !== resource.audience) throw new errors.InvalidTarget();
-        return { ...resource, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } };
+        return { ...resource, accessTokenFormat: 'jwt', jwt: { sign: { alg: security ? 'PS256' : 'RS256' } } };
       },
     },
   },
@@ -115,7 +124,8 @@ provider.use(async (ctx, next) => {
   const { route, params, client } = ctx.oidc ?? {};
   if (!['pushed_authorization_request', 'token', 'revocation'].includes(route)) return;
   const { grant_type, token_type_hint } = params ?? {};
-  const { error } = ctx.body ?? {};
+  const { error, error_description: detail } = ctx.body ?? {};
+  if (error) console.error(route, error, detail);
   log.requests.push({ route, client_id: client?.clientId, grant_type, token_type_hint, status: ctx.status, error });
   for (const kind of ['code', 'code_verifier', 'refresh_token', 'client_assertion']) {
     if (params?.[kind]) secrets.push({ kind, value: params[kind] });
@@ -195,7 +205,7 @@ async function bodyOf(request) {
 
 const answerOfProvider = provider.callback();
 
-createServer(async (request, response) => {
+const answer = async (request, response) => {
   const control = controls[`${request.method} ${request.url}`];
   try {
     if (control) response.end(JSON.stringify(await control(request)));
@@ -205,4 +215,7 @@ createServer(async (request, response) => {
     console.error(error);
     response.writeHead(500).end();
   }
-}).listen(port, '127.0.0.1');
+};
+
+createServer(answer).listen(port, '127.0.0.1');
+if (security) listenForCertificates(security, answer);
