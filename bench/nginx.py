@@ -121,3 +121,22 @@ def large_bodies_configuration(folder: Path, port: int, source_port: int, sink_p
         location /up/ {{ proxy_pass http://127.0.0.1:{sink_port}; proxy_http_version 1.1; }}
     }}""",
     )
+
+
+def sockets_configuration(folder: Path, port: int, upstream_port: int) -> str:
+    """Return the reference's for WebSockets: frames pass unread."""
+    return configuration(
+        folder,
+        f"""\
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        location /socket {{
+            proxy_pass http://127.0.0.1:{upstream_port};
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection upgrade;
+            proxy_read_timeout 600s;
+        }}
+        location = /ready {{ return 200; }}
+    }}""",
+    )

@@ -49,8 +49,8 @@ def parse_options(arguments: Sequence[str]) -> Options:
     default = Options()
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, allow_abbrev=False)
     add = parser.add_argument
-    add("--scenarios", type=_names, default=default.scenarios, metavar="NAME,NAME",
-        help="small-calls connections routes sessions workers memory bodies streams profile; or all")  # fmt: skip
+    add("--scenarios", type=_names, default=default.scenarios, metavar="NAME,NAME", help=
+        "small-calls connections routes sessions workers memory bodies streams sockets profile; or all")  # fmt: skip
     add("--connections", type=_numbers(1), default=default.connections, metavar="N,N", help="default 32,256")
     add("--ladder", type=_numbers(1), default=default.ladder, metavar="N,N", help="default 1,2,4 ... 1024")
     add("--routes", type=_numbers(1), default=default.routes, metavar="N,N", help="default 1,200")

@@ -28,7 +28,7 @@ def open_call(url: str, headers: Sequence[str], *, method: str = "GET", length: 
 
 
 def read_head(connection: socket.socket) -> tuple[dict[str, str], bytes]:
-    """Return the answer's fields, and what came after the head; raises `Refused` unless the status is 200 or 204."""
+    """Return the answer's fields, and what came after the head; raises `Refused` unless the status is good."""
     received = b""
     while b"\r\n\r\n" not in received:
         if not (data := connection.recv(_CHUNK)):
@@ -36,7 +36,7 @@ def read_head(connection: socket.socket) -> tuple[dict[str, str], bytes]:
         received += data
     head, _, rest = received.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
-    if lines[0].split()[1] not in ("200", "204"):
+    if lines[0].split()[1] not in ("101", "200", "204"):
         raise Refused(f"{lines[0]}: {rest[:200].decode('latin-1')}")
     return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}, rest
 

@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 from bench.cores import Cores
 from bench.options import Options
-from bench.scenarios import bodies, connections, memory, profile, routes, sessions, small_calls, streams, workers
+from bench.scenarios import (
+    bodies,
+    connections,
+    memory,
+    profile,
+    routes,
+    sessions,
+    small_calls,
+    sockets,
+    streams,
+    workers,
+)
 from bench.section import Section
 
 Say = Callable[..., None]
@@ -21,5 +32,6 @@ SCENARIOS: dict[str, Run] = {
     memory.NAME: memory.run,
     bodies.NAME: bodies.run,
     streams.NAME: streams.run,
+    sockets.NAME: sockets.run,
     profile.NAME: profile.run,
 }
