@@ -111,7 +111,7 @@ def test_the_store_starts_with_its_configuration_and_wants_the_password(path: st
     binary = str(ValkeyServer(port=port, data_dir=tmp_path)._binary_path)
     command = [binary, str(tmp_path / "example.conf"), "--bind", "127.0.0.1", "--port", str(port)]
     with running("store", command, clean_environment()) as child:
-        store = redis.Redis(port=port, password="sesame", retry=Retry(ConstantBackoff(0.05), 200))
+        store = redis.Redis(port=port, password="sesame", retry=Retry(ConstantBackoff(0.05), 1200))
         settings: Any = store.config_get("append*", "maxmemory-policy", "save")
         child.check_alive()
         assert settings["appendonly"] == "yes"

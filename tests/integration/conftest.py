@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ LAST = "test_nothing_leaks.py"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What looks back on all the others comes last."""
-    items.sort(key=lambda item: item.path.name == LAST)
+    items.sort(key=lambda item: item.path == Path(__file__).with_name(LAST))
 
 
 @pytest.fixture(scope="session", autouse=True)

