@@ -67,6 +67,7 @@ def parse_metadata(
     *,
     issuer: str,
     openid: bool,
+    logins: bool = True,
     mutual_tls: bool = False,
     algorithms: Sequence[str] = SIGNATURE_ALGORITHMS,
 ) -> ProviderMetadata:
@@ -76,7 +77,7 @@ def parse_metadata(
     section 5). `algorithms` are those that the provider may sign with.
 
     The issuer is compared character by character, a trailing slash included (RFC 8414 section 3.3); with `openid`
-    the keys' address is required as well.
+    the keys' address is required as well. Without `logins` the provider may know nothing of the code flow.
     """
     try:
         members = parse_object(document, max_size=MAX_SIZE)
@@ -87,9 +88,10 @@ def parse_metadata(
     if mutual_tls:
         members |= _aliases(members)
     loopback_http = is_loopback_http(issuer)
-    _require_listed(members, "response_types_supported", "code")
-    _require_listed(members, "grant_types_supported", "authorization_code")
-    _require_listed(members, "code_challenge_methods_supported", "S256")
+    if logins:
+        _require_listed(members, "response_types_supported", "code")
+        _require_listed(members, "grant_types_supported", "authorization_code")
+        _require_listed(members, "code_challenge_methods_supported", "S256")
     return ProviderMetadata(
         issuer=issuer,
         authorization_endpoint=_required_endpoint(members, "authorization_endpoint", loopback_http),

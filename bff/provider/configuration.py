@@ -19,6 +19,8 @@ class ConfigurationFault:
 
 def configuration_fault(settings: Settings, metadata: ProviderMetadata) -> ConfigurationFault | None:
     """Return the first contradiction (RFC 9126 section 5), None if there is none."""
+    if settings.is_client_alone:
+        return _binding_fault(settings, metadata)
     has_par = metadata.pushed_authorization_request_endpoint is not None
     if settings.par == "off" and metadata.require_pushed_authorization_requests:
         return ConfigurationFault("par.required", "BFF_PAR is off, but the provider requires pushed requests")

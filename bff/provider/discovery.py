@@ -31,6 +31,7 @@ class Discovery:
         self._transport = transport
         self._issuer = settings.issuer
         self._openid = "openid" in settings.scopes
+        self._logins = not settings.is_client_alone
         self._mutual_tls = settings.client_cert is not None
         self._algorithms = SIGNATURE_ALGORITHMS if settings.profile is None else PROFILE_ALGORITHMS
         self.metadata: RemoteDocument[ProviderMetadata] = RemoteDocument(
@@ -77,6 +78,7 @@ class Discovery:
                     _document(answer, "metadata"),
                     issuer=self._issuer,
                     openid=self._openid,
+                    logins=self._logins,
                     mutual_tls=self._mutual_tls,
                     algorithms=self._algorithms,
                 )

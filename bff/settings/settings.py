@@ -73,3 +73,9 @@ class Settings:
     metrics_port: int | None
     log_level: Literal["debug", "info", "warning", "error", "critical"]
     log_format: Literal["json", "text"]
+
+    @property
+    def is_client_alone(self) -> bool:
+        """Whether calls carry the gateway's own tokens only, so that nobody has to be able to log in."""
+        policies = {route.token for route in self.routes}
+        return "client" in policies and policies <= {"client", "none"}

@@ -104,6 +104,7 @@ def _client_credentials(authentication: str, binding: str) -> Plan:
         settings={**_settings("fapi2", authentication, binding), "BFF_SCOPES": "accounts"},
         scope="accounts",
         is_financial=True,
+        token="client",
     )
 
 

@@ -33,7 +33,7 @@ class Plan:
 
     `wait_seconds` is how long the suite waits for a request that must not come. `scope` is what the client is
     registered for where the plan asks. With `is_financial`, client and provider have keys and certificates, and the
-    API is the suite's own.
+    API is the suite's own; `token` says whose token its calls carry.
     """
 
     key: str
@@ -45,4 +45,5 @@ class Plan:
     settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     scope: str | None = None
     is_financial: bool = False
+    token: str = "user"
     wait_seconds: int = 2

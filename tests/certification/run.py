@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import secrets
 import time
 from typing import TYPE_CHECKING
@@ -141,7 +142,8 @@ def _play(test: RunningTest, plan: Plan, module: Module, circumstances: Circumst
         exposed = test.exposed()
         api = exposed["accounts_endpoint"] if plan.is_financial else upstream.url
         settings = {
-            **base_settings(circumstances, exposed["issuer"], api),
+            **base_settings(circumstances, exposed["issuer"]),
+            "BFF_ROUTES": json.dumps([{"prefix": "/api", "upstream": api, "token": plan.token}]),
             **_client_settings(plan, circumstances.credentials),
             **plan.settings,
             **module.settings,
@@ -172,7 +174,7 @@ def _client_settings(plan: Plan, credentials: Credentials) -> dict[str, str]:
     return settings
 
 
-def base_settings(circumstances: Circumstances, issuer: str, upstream: str) -> dict[str, str]:
+def base_settings(circumstances: Circumstances, issuer: str) -> dict[str, str]:
     """The gateway's environment, as an operator would write it for this provider."""
     page = circumstances.work_directory / "page"
     page.mkdir(exist_ok=True)
@@ -185,7 +187,6 @@ def base_settings(circumstances: Circumstances, issuer: str, upstream: str) -> d
         "BFF_CLIENT_ID": CLIENT_ID,
         "BFF_CA_FILE": str(circumstances.ca_file),
         "BFF_SECRET_KEYS": secrets.token_urlsafe(48),
-        "BFF_UPSTREAM_URL": upstream,
         "BFF_STATIC_DIR": str(page),
         "BFF_TRUSTED_PROXIES": "127.0.0.1/32",
         "BFF_LOG_FORMAT": "text",
