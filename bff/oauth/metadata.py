@@ -89,9 +89,7 @@ def parse_metadata(
         members |= _aliases(members)
     loopback_http = is_loopback_http(issuer)
     if logins:
-        _require_listed(members, "response_types_supported", "code")
-        _require_listed(members, "grant_types_supported", "authorization_code")
-        _require_listed(members, "code_challenge_methods_supported", "S256")
+        _require_code_flow(members)
     return ProviderMetadata(
         issuer=issuer,
         authorization_endpoint=_required_endpoint(members, "authorization_endpoint", loopback_http),
@@ -131,6 +129,12 @@ def _aliases(members: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(aliases, dict):
         raise InvalidProviderAnswer("metadata.mtls_endpoint_aliases")
     return {name: aliases[name] for name in _ALIASED if aliases.get(name) is not None}
+
+
+def _require_code_flow(members: dict[str, Any]) -> None:
+    _require_listed(members, "response_types_supported", "code")
+    _require_listed(members, "grant_types_supported", "authorization_code")
+    _require_listed(members, "code_challenge_methods_supported", "S256")
 
 
 def _required_endpoint(members: dict[str, Any], name: str, loopback_http: bool) -> str:
