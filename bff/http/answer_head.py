@@ -141,9 +141,14 @@ class AnswerHead:
         self.lines = lines
 
     @property
+    def is_length_unknown(self) -> bool:
+        """Whether there is a body, and nobody has said how long it will be."""
+        return self.has_body and self.content_length is None
+
+    @property
     def ends_with_connection(self) -> bool:
         """Whether nothing but the end of the upstream's connection ends the body."""
-        return self.has_body and self.content_length is None and not self.is_chunked
+        return self.is_length_unknown and not self.is_chunked
 
     def framed(self, *, chunks: bool, closes: bool, request_id: str, date: bytes = b"") -> bytes:
         """Return the header section for the browser; `chunks` where the body's length is not known.

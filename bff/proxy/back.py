@@ -122,6 +122,14 @@ class Back(asyncio.Protocol):
             and transport.get_write_buffer_size() == 0
         )
 
+    @property
+    def sends_events(self) -> bool:
+        """Whether the answer under way is an event stream, which does not end by itself."""
+        return any(
+            name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream")
+            for name, value in self._fields
+        )
+
     def abandon(self) -> None:
         """Drop the exchange and the connection."""
         self.receiver = None

@@ -115,6 +115,18 @@ class BrowserSocket(HttpToolsProtocol):
         )
         self._close_gently(is_request_complete=False)
 
+    def shutdown(self) -> None:
+        self.context.is_stopping = True
+        self._close_when_answered()
+
+    def _close_when_answered(self) -> None:
+        """Take no further request, and close once what was asked for is answered."""
+        self._closes = True
+        if self._exchange is not None:
+            self._exchange.closes_front = True
+        else:
+            super().shutdown()
+
     def _close_gently(self, *, is_request_complete: bool = True) -> None:
         """Close; if the client may still be sending, first read and drop it, lest the answer is lost to a reset."""
         self._closes = self._is_deaf = True

@@ -226,6 +226,7 @@ class ProxyContext:
         self.sockets = OpenSockets()
         self.watch = SessionWatch(sessions, clock, on_event)
         self.now = 0.0
+        self.is_stopping = False
         self.fronts: set[Front] = set()
         self.exchanges: set[Exchange] = set()
         self._request_ids = itertools.count()
@@ -246,6 +247,8 @@ class ProxyContext:
         self.now = now = loop.time()
         for exchange in tuple(self.exchanges):
             exchange.sweep(now)
+            if self.is_stopping:
+                exchange.leave()
         self.watch.sweep(self.exchanges)
         for front in tuple(self.fronts):
             front.sweep(now)

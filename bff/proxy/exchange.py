@@ -7,9 +7,8 @@
       └────────────┴───────────────┴──► refused: an answer of our own, ENDED
 
 `_end` is the only way out, and works once. Nothing here is a task: the store, the connection and both sockets call
-back. A request whose body has begun is never sent twice; one without a body, of an idempotent method, is sent again
-once if an idle connection turns out to be dead before a byte of the answer. What an upstream refused for want of its
-nonce is sent again once as well (`bff.proxy.repetition`).
+back. A request whose body has begun is never sent twice. One without a body, of an idempotent method, is, if an idle
+connection turns out to be dead before a byte of the answer; so is what lacked a nonce (`bff.proxy.repetition`).
 """
 
 from __future__ import annotations
@@ -178,11 +177,10 @@ class Exchange:
             return False
         self.state = ANSWERING
         self._report.answered(status)
-        is_length_unknown = head.has_body and head.content_length is None
-        self._chunks_answer = is_length_unknown and request.is_http_11
+        self._chunks_answer = head.is_length_unknown and request.is_http_11
         # HTTP/1.0 knows an unknown length only as the end of the connection. And where the upstream answers before it
         # has read the request, what is left of it will be read and thrown away.
-        if (is_length_unknown and not request.is_http_11) or not self.body.is_complete:
+        if (head.is_length_unknown and not request.is_http_11) or not self.body.is_complete:
             self.closes_front = True
         self._out.append(
             head.framed(
@@ -259,6 +257,11 @@ class Exchange:
     def session_ended(self, error: NoSession) -> None:
         """Break off an answer that has outlived the session it belongs to."""
         self.abort(error.code)
+
+    def leave(self) -> None:
+        """End an event stream, since this process ends: the browser connects to another one."""
+        if self.state is ANSWERING and self._back is not None and self._back.sends_events:
+            self.abort("shutdown")
 
     def abort(self, reason: str) -> None:
         """Break off without an end, so that half an answer is not taken for a whole one."""

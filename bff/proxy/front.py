@@ -103,13 +103,6 @@ class Front(BrowserSocket):
                 # Nothing but header or trailer lines, or chunk extensions, for longer than any of them may be.
                 self._unreadable(HeadersTooLarge("head.size"))
 
-    def shutdown(self) -> None:
-        self._closes = True
-        if self._exchange is not None:
-            self._exchange.closes_front = True
-        else:
-            super().shutdown()
-
     # What the parser says.
 
     def on_message_begin(self) -> None:
@@ -290,7 +283,7 @@ class Front(BrowserSocket):
         elif not self._in_body or self._waiting:
             # What was asked before is answered; nothing after it was ever a request.
             self._waiting.clear()
-            self.shutdown()
+            self._close_when_answered()
         elif self._exchange is not None:
             self._exchange.closes_front = True
             self._exchange.refused(BadRequest("framing.body"))

@@ -12,8 +12,12 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin
 
 from bff.demo.child import clean_environment
+from tests.support.live_upstream import live_upstream
 from tests.support.processes import (
     ProviderServer,
     ValkeyRunner,
@@ -80,6 +84,39 @@ async def test_a_call_under_way_is_answered_before_the_process_ends(
                 assert (response.status_code, response.text) == (200, "late")
                 assert response.headers["connection"] == "close"
                 assert await stopping == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_streams_and_sockets_end_at_once_so_that_browsers_go_elsewhere(
+    provider: ProviderServer, valkey: ValkeyRunner, workers: str
+) -> None:
+    async with live_upstream() as upstream, httpx2.AsyncClient(trust_env=False, timeout=30.0) as client:
+        routes = upstream.routes(token="none")
+        with start_gateway(
+            provider, "", valkey.url, BFF_UPSTREAM_URL=None, BFF_ROUTES=routes, BFF_WORKERS=workers
+        ) as gateway:
+            url = f"ws://127.0.0.1:{gateway.port}/live/socket"
+            async with (
+                client.stream("GET", f"{gateway.url}/api/events") as answer,
+                connect(url, origin=Origin(gateway.public_url), proxy=None) as socket,
+            ):
+                stream = await upstream.streams.get()
+                await stream.send(b"first")
+                lines = aiter(answer.aiter_lines())
+                assert await anext(lines) == "data: first"
+                stopping = asyncio.create_task(asyncio.to_thread(gateway.stop))
+                with pytest.raises(ConnectionClosed):
+                    await socket.recv()
+                assert (socket.close_code, socket.close_reason) == (1001, "shutdown")
+                assert await upstream.closed.get() == (1001, "shutdown")
+                await stream.until_left()
+                with pytest.raises(httpx2.HTTPError):
+                    async for _ in lines:
+                        pass
+            assert await stopping == 0
+            lines_logged = [json.loads(line) for line in gateway.output().splitlines()]
+    left = [line["count"] for line in lines_logged if line.get("event") == "gateway.stopping"]
+    assert left == [0] * int(workers), "what is left when the time is up is counted here"
 
 
 def test_a_port_that_is_taken_is_said_with_address_and_variable(provider: ProviderServer, valkey: ValkeyRunner) -> None:

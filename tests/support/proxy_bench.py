@@ -225,11 +225,17 @@ class ProxyBench:
         connection.connect(front)
         return connection
 
+    def front_of(self, browser: FakeTransport) -> Front:
+        """Return the front behind a browser's transport."""
+        return cast("Front", browser.protocol)
+
     def sweep_at(self, now: float) -> None:
         """Let the sweep look at everything at that time."""
         self.context.now = now
         for exchange in tuple(self.context.exchanges):
             exchange.sweep(now)
+            if self.context.is_stopping:
+                exchange.leave()
         self.context.watch.sweep(self.context.exchanges)
         for front in tuple(self.context.fronts):
             front.sweep(now)

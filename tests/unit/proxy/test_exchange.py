@@ -952,3 +952,61 @@ async def test_a_client_that_wants_to_close_after_its_request_is_closed_after_a_
     await turns()
     assert b"Connection: close\r\n" in browser.take_written()
     assert browser.is_closing()
+
+
+# --- the end of the process ---
+
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\n\r\ndata: 1\n\n"
+
+
+async def test_an_event_stream_is_broken_off_when_the_process_ends_and_looks_incomplete() -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    upstream = await bench.asked(browser, request(b"GET", b"/open/events"))
+    upstream.receive(EVENTS)
+    bench.sweep_at(1)
+    assert not bench.is_at_rest
+    bench.front_of(browser).shutdown()
+    bench.sweep_at(2)
+    await turns()
+    assert (bench.is_at_rest, browser.is_closing(), upstream.was_aborted) == (True, True, True)
+    assert not browser.take_written().endswith(b"0\r\n\r\n")
+    assert bench.last_line.code == "shutdown"
+
+
+async def test_a_call_that_will_end_by_itself_is_answered_though_the_process_ends() -> None:
+    bench = ProxyBench()
+    browser, other = bench.browser(), bench.browser()
+    waiting = await bench.asked(browser, request(b"GET", b"/open/x"))
+    loading = await bench.asked(other, request(b"GET", b"/open/file"), count=2)
+    loading.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+    for each in (browser, other):
+        bench.front_of(each).shutdown()
+    bench.sweep_at(1)
+    waiting.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    loading.receive(b"done")
+    await turns()
+    written = browser.take_written()
+    assert written.endswith(b"ok")
+    assert b"\r\nConnection: close\r\n" in written
+    assert other.take_written().endswith(b"halfdone")
+    assert browser.is_closing()
+    assert other.is_closing()
+
+
+async def test_a_call_whose_answer_turns_out_to_be_a_stream_while_the_process_ends_is_broken_off() -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    upstream = await bench.asked(browser, request(b"GET", b"/open/events"))
+    bench.front_of(browser).shutdown()
+    bench.sweep_at(1)
+    upstream.receive(EVENTS)
+    bench.sweep_at(2)
+    assert bench.is_at_rest
+
+
+async def test_bytes_that_are_no_request_end_one_connection_and_not_the_process() -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    await bench.asked(browser, request(b"GET", b"/open/x") + b"\x00\x01 no request\r\n\r\n")
+    assert not bench.context.is_stopping

@@ -275,6 +275,28 @@ async def test_at_shutdown_an_open_socket_is_broken_off() -> None:
     assert (browser.was_aborted, upstream.was_aborted, bench.is_at_rest) == (True, True, True)
 
 
+async def test_when_the_process_ends_both_sides_are_told_to_go_elsewhere() -> None:
+    bench, browser, upstream = await opened()
+    bench.front_of(browser).shutdown()
+    bench.sweep_at(1)
+    assert closed(browser) == (1001, "shutdown")
+    assert closed(upstream) == (1001, "shutdown")
+    assert bench.is_at_rest
+
+
+async def test_a_socket_that_opens_while_the_process_ends_is_closed_then() -> None:
+    bench = bench_with_sockets()
+    browser = bench.browser()
+    upstream = await bench.asked(browser, HANDSHAKE)
+    bench.front_of(browser).shutdown()
+    bench.sweep_at(1)
+    assert not bench.is_at_rest
+    upstream.receive(AGREED)
+    browser.take_written()
+    bench.sweep_at(2)
+    assert closed(browser) == (1001, "shutdown")
+
+
 async def test_a_handshake_behind_another_request_is_refused_in_its_turn() -> None:
     bench = bench_with_sockets()
     browser = bench.browser()
