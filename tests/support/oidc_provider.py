@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from joserfc.jwk import ECKey
@@ -116,11 +117,13 @@ def start_oidc_provider(
     refresh_tokens: str = "always",
     known: Mapping[str, Client] | None = None,
     security: Mapping[str, Any] | None = None,
+    further_resources: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[OidcProviderServer]:
     """The provider on a free port, seen by its first client; left out where Node.js or the package is missing.
 
     `refresh_tokens` are issued `always` or `when consented`, to requests with `prompt=consent` alone. `known` are its
     clients, by default one for each way to authenticate with a secret or a key; `security` makes it one of FAPI 2.0.
+    `further_resources` are APIs besides the timesheets, each with its scopes, which every user may have.
     """
     node, modules = installed()
     port = reserve_port()
@@ -131,11 +134,12 @@ def start_oidc_provider(
         "issuer": issuer,
         "port": port,
         "resource": {"audience": AUDIENCE, "scope": " ".join(sorted(permissions))},
+        "further_resources": dict(further_resources),
         "users": {
             user.username: {
                 "claims": user.claims(("profile", "email")),
                 "role": user.role,
-                "permissions": sorted(user.permissions),
+                "permissions": [*sorted(user.permissions), *" ".join(further_resources.values()).split()],
             }
             for user in USERS.values()
         },
@@ -152,22 +156,22 @@ def start_oidc_provider(
         yield first.seen_by(next(iter(known)))
 
 
-def installed() -> tuple[str, Path]:
+def installed(package: Path = PACKAGE, what: str = "The certified oidc-provider") -> tuple[str, Path]:
     """Return Node.js and a folder with the locked packages, installed into the user's cache the first time."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        leave_out("The certified oidc-provider needs Node.js and npm.")
+        leave_out(f"{what} needs Node.js and npm.")
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     if int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
-        leave_out(f"The certified oidc-provider needs Node.js {OLDEST_NODE} or later; this is {version}.")
-    lock = PACKAGE / "package-lock.json"
+        leave_out(f"{what} needs Node.js {OLDEST_NODE} or later; this is {version}.")
+    lock = package / "package-lock.json"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bff-tests"
-    folder = cache / f"oidc-provider-{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}"
+    folder = cache / f"{package.name.replace('_', '-')}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}"
     if not folder.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix="oidc-provider-", dir=cache))
+        unfinished = Path(tempfile.mkdtemp(prefix="packages-", dir=cache))
         try:
-            _install(npm, unfinished)
+            _install(npm, package, unfinished, what)
             # Another run may have been quicker; what it has put there is the same.
             with contextlib.suppress(OSError):
                 unfinished.rename(folder)
@@ -176,18 +180,18 @@ def installed() -> tuple[str, Path]:
     return node, folder
 
 
-def _install(npm: str, folder: Path) -> None:
+def _install(npm: str, package: Path, folder: Path, what: str) -> None:
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(PACKAGE / name, folder)
+        shutil.copy(package / name, folder)
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     try:
         subprocess.run(
             command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=INSTALL_TIMEOUT, check=True
         )
     except subprocess.TimeoutExpired:
-        leave_out("The certified oidc-provider could not be installed: npm ci took too long.")
+        leave_out(f"{what} could not be installed: npm ci took too long.")
     except subprocess.CalledProcessError as failed:
-        leave_out(f"The certified oidc-provider could not be installed: {_first_error(failed.stderr)}")
+        leave_out(f"{what} could not be installed: {_first_error(failed.stderr)}")
 
 
 def _first_error(output: str) -> str:

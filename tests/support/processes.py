@@ -223,13 +223,16 @@ def start_provider(
 
 
 @contextmanager
-def start_timesheets(provider: ProviderServer) -> Iterator[Server]:
-    """The timesheets API for the provider's access tokens."""
+def start_timesheets(
+    provider: ProviderServer, *, audience: str | None = None, arguments: Sequence[str] = ()
+) -> Iterator[Server]:
+    """The timesheets API for the provider's access tokens, those for `audience` if that is given."""
     port = reserve_port()
     url = f"http://127.0.0.1:{port}"
     command = [
         *(sys.executable, "-m", "bff.demo.timesheets", "--port", str(port)),
-        *("--issuer", provider.issuer, "--audience", provider.audience),
+        *("--issuer", provider.issuer, "--audience", audience or provider.audience),
+        *arguments,
     ]
     with running("timesheets", command, clean_environment()) as child:
         child.wait_until_ready(f"{url}/healthz")

@@ -14,8 +14,9 @@ import { configurationOf, listenForCertificates } from './security.mjs';
 const library = join(process.argv[2], 'node_modules', 'oidc-provider', 'lib', 'index.js');
 const { default: Provider, errors } = await import(pathToFileURL(library));
 
-const { issuer, port, resource, users, clients, refresh_tokens: refreshTokens, security } =
-  JSON.parse(process.env.PROVIDER_CONFIGURATION);
+const {
+  issuer, port, resource, further_resources: furtherResources, users, clients, refresh_tokens: refreshTokens, security,
+} = JSON.parse(process.env.PROVIDER_CONFIGURATION);
 const policy = { access_token_lifetime: 300 };
 let log = { requests: [], events: [] };
 const secrets = []; // { kind, value }
@@ -85,14 +86,16 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: false },
     backchannelLogout: { enabled: true },
+    clientCredentials: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
     revocation: { enabled: true },
     ...securityFeatures,
     resourceIndicators: {
       enabled: true,
       getResourceServerInfo(_, indicator) {
-        if (indicator !== resource.audience) throw new errors.InvalidTarget();
-        return { ...resource, accessTokenFormat: 'jwt', jwt: { sign: { alg: security ? 'PS256' : 'RS256' } } };
+        const scope = indicator === resource.audience ? resource.scope : furtherResources[indicator];
+        if (scope === undefined) throw new errors.InvalidTarget();
+        return { audience: indicator, scope, accessTokenFormat: 'jwt', jwt: { sign: { alg: security ? 'PS256' : 'RS256' } } };
       },
     },
   },
@@ -123,10 +126,10 @@ provider.use(async (ctx, next) => {
   await next();
   const { route, params, client } = ctx.oidc ?? {};
   if (!['pushed_authorization_request', 'token', 'revocation'].includes(route)) return;
-  const { grant_type, token_type_hint } = params ?? {};
+  const { grant_type, token_type_hint, resource: asked } = params ?? {};
   const { error, error_description: detail } = ctx.body ?? {};
   if (error) console.error(route, error, detail);
-  log.requests.push({ route, client_id: client?.clientId, grant_type, token_type_hint, status: ctx.status, error });
+  log.requests.push({ route, client_id: client?.clientId, grant_type, token_type_hint, asked, status: ctx.status, error });
   for (const kind of ['code', 'code_verifier', 'refresh_token', 'client_assertion']) {
     if (params?.[kind]) secrets.push({ kind, value: params[kind] });
   }
@@ -178,7 +181,7 @@ async function grantOf(accountId, clientId, grantId, { missingOIDCScope, missing
 function change({ client, claims, ...wishes }) {
   if (client) {
     stored.set(`Client:${client.client_id}`, {
-      grant_types: ['authorization_code', 'refresh_token'],
+      grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
       response_types: ['code'],
       backchannel_logout_session_required: true,
       ...clients[client.client_id],
