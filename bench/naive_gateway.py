@@ -31,7 +31,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
     """Open the connections to Redis and the upstream."""
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=1024)
     async with (
-        redis.Redis.from_url(os.environ["NAIVE_REDIS_URL"]) as app.state.redis,
+        redis.Redis.from_url(os.environ["NAIVE_REDIS_URL"], max_connections=2048) as app.state.redis,
         httpx2.AsyncClient(
             base_url=os.environ["NAIVE_UPSTREAM_URL"], limits=limits, timeout=60.0
         ) as app.state.upstream,

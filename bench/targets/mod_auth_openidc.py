@@ -54,8 +54,10 @@ Listen 127.0.0.1:{port}
 ListenBacklog 4096
 MaxKeepAliveRequests 0
 KeepAliveTimeout 600
-StartServers 1
+StartServers 4
 ServerLimit 4
+MinSpareThreads 256
+MaxSpareThreads 1024
 ThreadLimit 256
 ThreadsPerChild 256
 MaxRequestWorkers 1024
