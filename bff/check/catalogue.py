@@ -19,6 +19,8 @@ FINDINGS: Final[dict[str, str]] = {
     "provider.client_key": "The client's key can sign with an algorithm the provider takes.",
     "provider.client": "The provider accepted the client's credentials, tried with a made-up code.",
     "provider.pushed_requests": "Pushed authorization requests: offered, required, configured.",
+    "provider.response_mode": "The provider answers logins the configured way.",
+    "provider.silent_login": "Logins in a frame can work.",
     "provider.registration": "The provider accepted a pushed request with the redirect URI and the scopes.",
     "provider.scopes": "The provider knows the configured scopes.",
     "provider.offline_access": "A refresh token can be had.",

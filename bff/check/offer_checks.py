@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bff.check.findings import Finding, counted, degraded, good, note, shown, unusable
+from bff.check.login_checks import login_answers
 from bff.oauth.jws import equivalent
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.metadata import ProviderMetadata
@@ -22,6 +23,7 @@ def offer(settings: Settings, metadata: ProviderMetadata) -> list[Finding]:
         _client_authentication(settings, metadata),
         *_client_key(settings, metadata),
         _pushed_requests(settings, metadata),
+        *login_answers(settings, metadata),
         _scopes(settings, metadata),
         _offline_access(settings, metadata),
         _userinfo(settings, metadata),
@@ -183,10 +185,12 @@ def _revocation(metadata: ProviderMetadata) -> Finding:
 
 def _end_session(settings: Settings, metadata: ProviderMetadata) -> Finding:
     where = ("provider.end_session", "BFF_ISSUER")
+    if settings.logout_url is not None:
+        return good("provider.end_session", "BFF_LOGOUT_URL", "A logout goes on to the page that is configured")
     if metadata.end_session_endpoint is None:
         return degraded(
             *(*where, "A logout ends the session here alone: the next login needs no password"),
-            "Turn RP-Initiated Logout on at the provider; without it, tell users to log out there",
+            "Turn RP-Initiated Logout on at the provider, or name its own logout page in BFF_LOGOUT_URL",
         )
     if not settings.id_token_hint and "openid" in settings.scopes:
         return note(

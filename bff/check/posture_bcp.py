@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bff.check.posture import Facts, Judgement, Requirement, Standing, either, met, waived
+from bff.check.posture import Facts, Judgement, Requirement, Standing, either, met
 from bff.check.posture_bff import minimal_access
 
 
@@ -50,6 +50,12 @@ def _proxied(facts: Facts) -> Judgement:
         "fields that upstreams trust are removed and made anew; the way to each upstream is https or this machine",
         f"fields are removed and made anew, but the access token travels unencrypted on {routes}",
     )
+
+
+def _messages(facts: Facts) -> Judgement:
+    if facts.settings.silent_login == "off":
+        return Standing.WAIVED, "postMessage is not used"
+    return Standing.MET, "a silent login's frame speaks to our own origin, and only our own pages may frame it"
 
 
 BCP_REQUIREMENTS: Final = (
@@ -100,7 +106,7 @@ BCP_REQUIREMENTS: Final = (
         "BCP-20", "must", "4.13", "A reverse proxy sanitises what upstreams trust, and protects the way",
         _proxied,
     ),
-    Requirement("BCP-21", "must", "4.17", "postMessage between exact origins", waived("postMessage is not used")),
+    Requirement("BCP-21", "must", "4.17", "postMessage between exact origins", _messages),
     Requirement("BCP-22", "advice", "4.12", "303 after POST", met("never 307 or 308")),
     Requirement(
         "BCP-23", "advice", "4.14", "Refresh tokens confidential in storage; revocation is no error",

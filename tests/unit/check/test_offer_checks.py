@@ -62,6 +62,24 @@ def test_a_provider_that_offers_everything_leaves_nothing_to_mend() -> None:
         ({"userinfo": "on", "scopes": "profile offline_access"}, {}, "userinfo", UNUSABLE, "openid"),
         ({}, {"userinfo_endpoint": ...}, "userinfo", NOTE, "ID token alone"),
         ({}, {"revocation_endpoint": ...}, "revocation", DEGRADED, "cannot be revoked"),
+        (
+            *({"response_mode": "form_post"}, {"response_modes_supported": ["query"]}),
+            *("response_mode", UNUSABLE, "BFF_RESPONSE_MODE=query"),
+        ),
+        (
+            *({"response_mode": "jwt"}, {"response_modes_supported": ["query", "form_post.jwt"]}),
+            *("response_mode", UNUSABLE, "by jwt"),
+        ),
+        (
+            *({"response_mode": "jwt"}, {"authorization_signing_alg_values_supported": ["none", "HS256"]}),
+            *("response_mode", UNUSABLE, "no algorithm"),
+        ),
+        ({"response_mode": "form_post"}, {}, "response_mode", NOTE, "do not say"),
+        ({"silent_login": "on"}, {}, "silent_login", NOTE, "own site"),
+        (
+            *({"silent_login": "on"}, {"authorization_endpoint": "https://login.example/authorize"}),
+            *("silent_login", DEGRADED, "at another"),
+        ),
         ({}, {"end_session_endpoint": ...}, "end_session", DEGRADED, "needs no password"),
         ({"id_token_hint": "off"}, {}, "end_session", NOTE, "without the ID token"),
         ({}, {"backchannel_logout_supported": ...}, "backchannel_logout", NOTE, "does not tell"),
@@ -119,3 +137,14 @@ def test_a_key_for_another_algorithm_than_the_configured_one_does_not_help() -> 
     (finding,) = keys_for(settings, full_metadata(**SEVERAL), provider_keys())
     assert (finding.id, finding.level, finding.variable) == ("provider.keys", UNUSABLE, "BFF_ID_TOKEN_ALG")
     assert "none fits ES256" in finding.seen
+
+
+@pytest.mark.parametrize("listed", ["jwt", "query.jwt"])
+def test_signed_answers_have_two_names(listed: str) -> None:
+    metadata = full_metadata(response_modes_supported=[listed], authorization_signing_alg_values_supported=["PS256"])
+    assert worse_than_good(offer(provider_settings(response_mode="jwt"), metadata)) == {}
+
+
+def test_a_logout_page_of_the_providers_own_takes_the_place_of_an_end_session_endpoint() -> None:
+    settings = provider_settings(logout_url="https://id.example/logout?client_id=app")
+    assert worse_than_good(offer(settings, full_metadata(end_session_endpoint=...))) == {}
