@@ -14,7 +14,7 @@ from itertools import cycle
 from bench import raw_client
 from bench.cores import Cores, running_on
 from bench.options import Options
-from bench.process_tree import memory_bytes
+from bench.process_tree import cpu_seconds, memory_bytes
 from bench.rounds import check, interleave
 from bench.section import Section
 from bench.stage import Stage, python
@@ -27,6 +27,7 @@ NAME = "streams"
 CONNECTIONS = 32
 EVENTS = 200
 EVERY = 0.01
+IDLE = 5.0
 SESSIONS = 50
 
 
@@ -50,11 +51,13 @@ def run(options: Options, cores: Cores, say: Callable[..., None]) -> Section:
         time.sleep(2)
         each = (_memory(target) - memory) / count / 1024
         say(f"  {count:,} streams open: {each:.1f} KiB each")
+        idle = _idle(target)
         meanwhile = _small_calls(stage, target, f"beside {count:,} streams", say)
         busy = _delays(stage, f"{origin}/stream/events", target.headers)
         closed_after = _close(streams, f"{upstream}/open")
     figures = [
         ("KiB per idle stream", each),
+        (f"% of a core for {count:,} idle streams", idle * 100),
         ("event delay directly, p50 ms", statistics.median(direct)),
         ("event delay through bff, p50 ms", statistics.median(quiet)),
         ("event delay through bff, p99 ms", _p99(quiet)),
@@ -90,6 +93,13 @@ def _small_calls(stage: Stage, target: Target, name: str, say: Callable[..., Non
 
 def _memory(target: Target) -> int:
     return sum(memory_bytes(target.child.process.pid).values())
+
+
+def _idle(target: Target) -> float:
+    """Return the share of a core the gateway takes while nothing happens."""
+    before = cpu_seconds(target.child.process.pid)
+    time.sleep(IDLE)
+    return (cpu_seconds(target.child.process.pid) - before) / IDLE
 
 
 def _open(stage: Stage, url: str, cookies: Sequence[str], count: int) -> list[socket.socket]:
