@@ -31,7 +31,7 @@ def settings_of(page: Path) -> Settings:
 
 
 def test_there_is_a_page_for_each_provider() -> None:
-    assert [page.stem for page in PAGES] == ["auth0", "cognito", "entra-id", "google", "keycloak", "okta"]
+    assert [page.stem for page in PAGES] == ["apple", "auth0", "cognito", "entra-id", "google", "keycloak", "okta"]
 
 
 @each_page
@@ -75,6 +75,14 @@ def test_where_offline_access_is_refused_or_harmful_it_is_not_asked_for(name: st
 @pytest.mark.parametrize("name", ["auth0", "entra-id", "okta"])
 def test_where_offline_access_gives_the_refresh_token_it_is_asked_for(name: str) -> None:
     assert "offline_access" in settings_of(GUIDES / f"{name}.md").scopes
+
+
+def test_apple_is_asked_to_post() -> None:
+    assert settings_of(GUIDES / "apple.md").response_mode == "form_post"
+
+
+def test_cognito_has_a_logout_of_its_own() -> None:
+    assert "logout_uri=" in (settings_of(GUIDES / "cognito.md").logout_url or "")
 
 
 def test_google_is_given_its_own_parameters_with_every_login() -> None:
