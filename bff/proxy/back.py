@@ -77,6 +77,12 @@ class UpgradeReceiver(AnswerReceiver, Protocol):
 class Back(asyncio.Protocol):
     """The upstream's side of an exchange."""
 
+    __slots__ = (
+        "_fields", "_has_ended", "_in_head", "_interim", "_is_complete", "_is_in_doubt", "_is_lingering", "_keep_alive",
+        "_parser", "_section_size", "_status", "_tunnel", "_until_close", "has_answered", "idle_since", "is_lost",
+        "is_write_paused", "receiver", "served", "transport",
+    )  # fmt: skip
+
     def __init__(self) -> None:
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.receiver: AnswerReceiver | None = None

@@ -30,6 +30,12 @@ class BrowserSocket(HttpToolsProtocol):
     Once it is deaf, nothing that arrives is looked at any more.
     """
 
+    # Beside the dictionary that uvicorn's class has: every call looks at these, and thousands of connections at once.
+    __slots__ = (
+        "_after_head", "_closes", "_exchange", "_is_deaf", "_is_lingering", "_patience", "_tunnel", "browser",
+        "context", "is_write_paused",
+    )  # fmt: skip
+
     def __init__(
         self,
         context: ProxyContext,
@@ -52,8 +58,13 @@ class BrowserSocket(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]  # a transport of a stream is both
-        self.browser = Client(self.context, self.client[0] if self.client else "-")
+        self.browser = Client(self.context.clients, self.client[0] if self.client else "-")
         notice_dead_peer(self.transport)
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._exchange is not None or (self.cycle is not None and not self.cycle.response_complete)
 
     def pause_writing(self) -> None:
         self.is_write_paused = True

@@ -2,34 +2,63 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
-from bff.http.forwarded import client_address, forwarded_fields
+from bff.http.forwarded import Network, client_address, forwarded_fields
 
 if TYPE_CHECKING:
     from bff.http.request_head import RequestHead
-    from bff.proxy.context import ProxyContext
+    from bff.settings import PublicUrl
+
+_MOST_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 128
+
+
+class Clients:
+    """What is known of clients: an address, and the header lines that tell an upstream of it.
+
+    What a trusted proxy says of one is remembered, since addresses are slow to parse and come again and again.
+    """
+
+    def __init__(self, public_url: PublicUrl, trusted_proxies: Sequence[Network]) -> None:
+        self.trusts_proxies = bool(trusted_proxies)
+        self._public_url = public_url
+        self._trusted = trusted_proxies
+        self._known: dict[tuple[str, bytes], tuple[str, bytes]] = {}
+
+    def of_peer(self, peer: str) -> tuple[str, bytes]:
+        """Return name and header lines of whoever holds the other end."""
+        return peer, forwarded_fields(peer, public_host=self._public_url.host, scheme=self._public_url.scheme)
+
+    def of_request(self, peer: str, head: RequestHead) -> tuple[str, bytes]:
+        """Return name and header lines of the client of a request that came from this peer."""
+        said = head.all(b"x-forwarded-for")
+        if len(said) != 1 or len(said[0]) > _LONGEST_REMEMBERED:
+            return self._worked_out(peer, head)
+        client = self._known.get((peer, said[0]))
+        if client is None:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            client = self._known[peer, said[0]] = self._worked_out(peer, head)
+        return client
+
+    def _worked_out(self, peer: str, head: RequestHead) -> tuple[str, bytes]:
+        said, otherwise = head.all(b"x-forwarded-for"), head.all(b"forwarded")
+        return self.of_peer(client_address(peer, said, self._trusted, forwarded=otherwise))
 
 
 class Client:
     """The peer of a connection, or whom it speaks for if it is a trusted proxy; `forwarded_fields` are header lines."""
 
-    __slots__ = ("_context", "_peer", "forwarded_fields", "name")
+    __slots__ = ("_clients", "_peer", "forwarded_fields", "name")
 
-    def __init__(self, context: ProxyContext, peer: str) -> None:
-        self._context = context
+    def __init__(self, clients: Clients, peer: str) -> None:
+        self._clients = clients
         self._peer = peer
-        self._take(peer)
-
-    def _take(self, name: str) -> None:
-        public_url = self._context.public_url
-        self.name = name
-        self.forwarded_fields = forwarded_fields(name, public_host=public_url.host, scheme=public_url.scheme)
+        self.name, self.forwarded_fields = clients.of_peer(peer)
 
     def identify(self, head: RequestHead) -> None:
         """Learn from a request's head whom the peer speaks for."""
-        trusted = self._context.trusted_proxies
-        if trusted:
-            name = client_address(self._peer, head.all(b"x-forwarded-for"), trusted, forwarded=head.all(b"forwarded"))
-            if name != self.name:
-                self._take(name)
+        if self._clients.trusts_proxies:
+            self.name, self.forwarded_fields = self._clients.of_request(self._peer, head)

@@ -14,6 +14,7 @@ from bff.http.forwarded import Network
 from bff.http.routes import RouteTable
 from bff.http.step_up import StepUp
 from bff.proxy.bound_token import UpstreamProofs
+from bff.proxy.client import Clients
 from bff.proxy.open_sockets import OpenSockets
 from bff.proxy.pool import Origin, Pool
 from bff.proxy.session_watch import SessionWatch
@@ -219,7 +220,7 @@ class ProxyContext:
         self.public_origin = public_url.origin.encode("ascii")
         self.public_host = public_url.host.encode("ascii")
         self.session_cookie = session_cookie.encode("ascii")
-        self.trusted_proxies = trusted_proxies
+        self.clients = Clients(public_url, trusted_proxies)
         self.clock = clock
         self.proofs = proofs
         self.pool = Pool(tls, mutual_tls)

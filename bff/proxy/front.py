@@ -40,6 +40,8 @@ _logger = logging.getLogger("bff.proxy")
 class Front(BrowserSocket):
     """One connection from a browser, or from the proxy in front of us."""
 
+    __slots__ = ("_begins_with_read", "_in_body", "_in_head", "_section_size", "_waiting")
+
     def __init__(
         self,
         context: ProxyContext,
@@ -158,10 +160,6 @@ class Front(BrowserSocket):
             self._waiting.last.is_complete = True
         else:
             self._end_request()
-
-    @property
-    def _is_busy(self) -> bool:
-        return self._exchange is not None or (self.cycle is not None and not self.cycle.response_complete)
 
     def _dispatch(self, incoming: Incoming) -> None:
         context = self.context
