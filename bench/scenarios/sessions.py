@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import redis
+
 from bench.cores import Cores
 from bench.options import Options
 from bench.scenarios import variants
@@ -35,16 +37,34 @@ end
 def run(options: Options, cores: Cores, say: Callable[..., None]) -> Section:
     """Measure the gateway with each number of stored sessions."""
     with Stage(options, cores) as stage:
-        rows = variants.compare(stage, [_start(stage, count, say) for count in options.sessions], say)
-    return Section(NAME, "Number of stored sessions", variants.table_of(rows), variants.data_of(rows))
+        variants_and_sizes = [_start(stage, count, say) for count in options.sessions]
+        rows = variants.compare(stage, [target for target, _ in variants_and_sizes], say)
+    sizes = [size for _, size in variants_and_sizes]
+    stored = f"Redis memory for each of {options.sessions[-1]:,}: {sizes[-1] / 1024:.1f} KiB"
+    return Section(
+        NAME,
+        "Number of stored sessions",
+        f"{variants.table_of(rows)}\n\n{stored}",
+        {**variants.data_of(rows), "store_bytes_per_session": sizes},
+    )
 
 
-def _start(stage: Stage, count: int, say: Callable[..., None]) -> Target:
+def _start(stage: Stage, count: int, say: Callable[..., None]) -> tuple[Target, float]:
+    """Return the gateway, and the bytes of memory its store took for each session."""
     say(f"  writing {count:,} sessions")
     name = f"{count:,} session{'s' if count > 1 else ''}"
-    store = f"redis://127.0.0.1:{stage.start_store(f'store-{count}')}"
-    target = gateway.start(stage, name=name, sessions=count, shown=min(count, MOST_IN_USE), BFF_REDIS_URL=store)
-    return dataclasses.replace(target, script=_script(stage, count, target.cookies))
+    port = stage.start_store(f"store-{count}")
+    with redis.Redis(port=port) as store:
+        before = store.info("memory")["used_memory"]
+        target = gateway.start(
+            stage,
+            name=name,
+            sessions=count,
+            shown=min(count, MOST_IN_USE),
+            BFF_REDIS_URL=f"redis://127.0.0.1:{port}",
+        )
+        size = (store.info("memory")["used_memory"] - before) / count
+    return dataclasses.replace(target, script=_script(stage, count, target.cookies)), size
 
 
 def _script(stage: Stage, count: int, cookies: tuple[str, ...]) -> Path:
