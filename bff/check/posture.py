@@ -65,6 +65,12 @@ class Facts:
         return list(dict.fromkeys(f"{route.upstream.scheme}://{route.upstream.host}" for route in routes))
 
     @property
+    def apis_of_the_login(self) -> list[str]:
+        """The origins that the token of the login is sent to, for their routes name no API of their own."""
+        routes = [route for route in self.settings.routes if route.token != "none" and not route.names_target]  # noqa: S105
+        return list(dict.fromkeys(f"{route.upstream.scheme}://{route.upstream.host}" for route in routes))
+
+    @property
     def open_routes(self) -> list[str]:
         """The prefixes of routes whose access tokens cross a network unencrypted."""
         return [

@@ -91,13 +91,16 @@ def minimal_access(facts: Facts) -> Judgement:
     settings = facts.settings
     if not facts.apis:
         return Standing.WAIVED, "no route carries a token"
+    apis = facts.apis_of_the_login
+    if not apis:
+        return Standing.MET, "every route with a token names its own API or scope"
     target = settings.resource or settings.audience
     if target is None:
         return Standing.NOT_MET, "neither BFF_RESOURCE nor BFF_AUDIENCE says whom access tokens are for"
     return either(
-        len(facts.apis) == 1,
-        f"access tokens are asked for {target}, and go to {facts.apis[0]} alone",
-        f"one access token, for {target}, goes to {len(facts.apis)} APIs: {', '.join(facts.apis)}",
+        len(apis) == 1,
+        f"access tokens are asked for {target}, and go to {apis[0]} alone",
+        f"one access token, for {target}, goes to {len(apis)} APIs: {', '.join(apis)}",
     )
 
 

@@ -13,11 +13,13 @@ from bff.check.findings import Finding, Level, degraded, good, note, quoted, unu
 from bff.check.offer_checks import keys_for, offer
 from bff.check.provider_faults import client_refused, fault_of
 from bff.check.reach import Connect, Place, Unreachable
+from bff.check.route_checks import client_tokens, offered_to_routes
 from bff.errors import ClientRefused, InvalidProviderAnswer, LoginFailed, ProviderUnavailable
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.metadata import ProviderMetadata
 from bff.provider.configuration import configuration_fault
 from bff.settings import Settings
+from bff.settings.token_target import TokenTarget
 
 _UNREACHED = frozenset({"provider.connect", "provider.connect_timeout", "provider.certificate", "provider.protocol"})
 _FAILURES = (ProviderUnavailable, InvalidProviderAnswer)
@@ -32,6 +34,7 @@ class Inspection(Protocol):
     async def keys(self) -> ProviderKeys: ...
     async def stated_issuer(self) -> str | None: ...
     async def try_client(self, metadata: ProviderMetadata) -> bool: ...
+    async def try_client_token(self, target: TokenTarget) -> object: ...
     async def try_pushed_request(self) -> None: ...
 
 
@@ -67,8 +70,13 @@ class ProviderChecks:
                 good("provider.metadata", "BFF_ISSUER", f"The metadata were fetched in {milliseconds:.0f} ms")
             )
             found.findings.extend(offer(self._settings, metadata))
+            found.findings.extend(offered_to_routes(self._settings, metadata))
             for findings in await asyncio.gather(
-                self._keys(metadata), self._client(metadata), self._registration(metadata), self._endpoints(metadata)
+                self._keys(metadata),
+                self._client(metadata),
+                self._registration(metadata),
+                self._endpoints(metadata),
+                client_tokens(self._settings.routes, self._inspection.try_client_token),
             ):
                 found.findings.extend(findings)
             found.findings[:] = _reconciled(found.findings)

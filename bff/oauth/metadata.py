@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from bff.errors import InvalidProviderAnswer
@@ -16,6 +16,18 @@ MAX_SIZE = 256 * 1024
 _MAX_LIST = 200
 # Those of RFC 8705 section 5 that the gateway itself calls.
 _ALIASED = ("token_endpoint", "revocation_endpoint", "pushed_authorization_request_endpoint", "userinfo_endpoint")
+
+_LISTS: Final = (
+    "response_modes_supported",
+    "token_endpoint_auth_methods_supported",
+    "token_endpoint_auth_signing_alg_values_supported",
+    "code_challenge_methods_supported",
+    "scopes_supported",
+    "grant_types_supported",
+    "acr_values_supported",
+    "dpop_signing_alg_values_supported",
+    "request_object_signing_alg_values_supported",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +57,8 @@ class ProviderMetadata:
     token_endpoint_auth_signing_alg_values_supported: tuple[str, ...] | None
     code_challenge_methods_supported: tuple[str, ...] | None
     scopes_supported: tuple[str, ...] | None
+    grant_types_supported: tuple[str, ...] | None
+    acr_values_supported: tuple[str, ...] | None
     dpop_signing_alg_values_supported: tuple[str, ...] | None
     tls_client_certificate_bound_access_tokens: bool
     request_object_signing_alg_values_supported: tuple[str, ...] | None
@@ -90,6 +104,7 @@ def parse_metadata(
     loopback_http = is_loopback_http(issuer)
     if logins:
         _require_code_flow(members)
+    lists: dict[str, Any] = {name: _list(members, name) for name in _LISTS}
     return ProviderMetadata(
         issuer=issuer,
         authorization_endpoint=_required_endpoint(members, "authorization_endpoint", loopback_http),
@@ -106,21 +121,13 @@ def parse_metadata(
         authorization_signing_alg_values_supported=_algorithms(
             members, "authorization_signing_alg_values_supported", algorithms
         ),
-        response_modes_supported=_list(members, "response_modes_supported"),
         backchannel_logout_supported=_flag(members, "backchannel_logout_supported"),
         backchannel_logout_session_supported=_flag(members, "backchannel_logout_session_supported"),
         id_token_signing_alg_values_supported=_id_token_algorithms(members, algorithms, openid),
-        token_endpoint_auth_methods_supported=_list(members, "token_endpoint_auth_methods_supported"),
-        token_endpoint_auth_signing_alg_values_supported=_list(
-            members, "token_endpoint_auth_signing_alg_values_supported"
-        ),
-        code_challenge_methods_supported=_list(members, "code_challenge_methods_supported"),
-        scopes_supported=_list(members, "scopes_supported"),
-        dpop_signing_alg_values_supported=_list(members, "dpop_signing_alg_values_supported"),
         tls_client_certificate_bound_access_tokens=_flag(members, "tls_client_certificate_bound_access_tokens"),
-        request_object_signing_alg_values_supported=_list(members, "request_object_signing_alg_values_supported"),
         request_parameter_supported=_flag(members, "request_parameter_supported", unsaid=True),
         require_signed_request_object=_flag(members, "require_signed_request_object"),
+        **lists,
     )
 
 

@@ -16,12 +16,14 @@ from bff.oauth.json_document import MalformedDocument, parse_object
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.metadata import MAX_SIZE, ProviderMetadata, metadata_urls
 from bff.oauth.return_to import parse_return_to
+from bff.provider.answers import TargetToken
 from bff.provider.client_authentication import client_authentication
 from bff.provider.client_requests import ClientRequests
 from bff.provider.proofs import Proofs
 from bff.provider.provider import CALLBACK_PATH, Provider
 from bff.provider.transport import ProviderTransport
 from bff.settings import Settings
+from bff.settings.token_target import TokenTarget
 
 
 class WatchedPool(httpx2.AsyncBaseTransport):
@@ -122,6 +124,10 @@ class ProviderInspection:
         except LoginFailed:
             return True
         return False
+
+    async def try_client_token(self, target: TokenTarget) -> TargetToken:
+        """Get a token of the client's own as for a call; it is used for nothing (RFC 6749 section 4.4)."""
+        return await self._provider.targets.client_token(target)
 
     async def try_pushed_request(self) -> None:
         """Push a request as for a login, which nobody will use (RFC 9126); raises also `LoginFailed`."""

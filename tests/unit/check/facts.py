@@ -10,6 +10,7 @@ from bff.check.reach import Place, Reached, Unreachable
 from bff.errors import GatewayError
 from bff.oauth.keys import ProviderKeys, parse_keys
 from bff.oauth.metadata import ProviderMetadata
+from bff.settings.token_target import TokenTarget
 from tests.support.signed_tokens import ISSUER, key_set, public_jwk, rsa_key
 from tests.unit.oauth.provider_documents import metadata
 
@@ -46,11 +47,13 @@ class FakeInspection:
             "keys": provider_keys(),
             "stated_issuer": ISSUER,
             "try_client": True,
+            "try_client_token": None,
             "try_pushed_request": None,
             **answers,
         }
         self.clock_offset: float | None = answers.get("clock_offset", 0.2)
         self.asked: list[str] = []
+        self.targets: list[TokenTarget] = []
 
     async def metadata(self) -> ProviderMetadata:
         found: ProviderMetadata = self._answer("metadata")
@@ -67,6 +70,10 @@ class FakeInspection:
     async def try_client(self, metadata: ProviderMetadata) -> bool:
         accepted: bool = self._answer("try_client")
         return accepted
+
+    async def try_client_token(self, target: TokenTarget) -> None:
+        self.targets.append(target)
+        self._answer("try_client_token")
 
     async def try_pushed_request(self) -> None:
         self._answer("try_pushed_request")
