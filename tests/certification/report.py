@@ -37,41 +37,60 @@ def summary(outcomes: Sequence[Outcome]) -> str:
 
 def markdown(outcomes: Sequence[Outcome], *, suite_version: str, day: dt.date) -> str:
     """A page for the project's documentation."""
-    lines = [
-        "# OpenID certification tests",
-        "",
-        "The OpenID Foundation's conformance suite plays an OpenID Provider and judges what the gateway does",
-        "with its answers, the malicious ones included. Each module has a gateway process of its own that is",
-        "configured by its environment alone and used with a browser's cookies and Fetch Metadata.",
-        "",
-        f"Suite version {suite_version}; run on {day.isoformat()}. To repeat it with a suite at hand:",
-        "",
-        "    python -m tests.certification --suite https://localhost:8443 --report docs/certification.md",
-        "",
-        f"{summary(outcomes)}.",
-    ]
-    for plan in dict.fromkeys(outcome.plan.key for outcome in outcomes):
-        own = [outcome for outcome in outcomes if outcome.plan.key == plan]
-        lines += [
-            "",
-            f"## {own[0].plan.title}",
-            "",
-            f"Plan `{own[0].plan.name}`.",
-            "",
-            "| module | result | the gateway |",
-            "|---|---|---|",
-        ]
-        lines += [
-            f"| `{outcome.module}` | {result(outcome)} | {outcome.problem or outcome.behaviour} |" for outcome in own
-        ]
-    skipped = [outcome for outcome in outcomes if outcome.result == outcome.expected == "SKIPPED"]
-    if skipped:
+    plans = {
+        key: [outcome for outcome in outcomes if outcome.plan.key == key]
+        for key in dict.fromkeys(outcome.plan.key for outcome in outcomes)
+    }
+    lines = [*_introduction(outcomes, suite_version, day), "", *_overview(plans.values())]
+    for own in plans.values():
+        lines += ["", *_modules(own)]
+    if any(outcome.result == outcome.expected == "SKIPPED" for outcome in outcomes):
         lines += [
             "",
             "SKIPPED is the suite's word for a client that refuses unsigned ID tokens. OpenID Connect permits",
             "it, and the gateway always does it.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _introduction(outcomes: Sequence[Outcome], suite_version: str, day: dt.date) -> list[str]:
+    return [
+        "# OpenID certification tests",
+        "",
+        "The OpenID Foundation's conformance suite plays an OpenID Provider or an authorization server and judges",
+        "what the gateway does with its answers, the malicious ones included. Each module has a gateway process of",
+        "its own that is configured by its environment alone and used with a browser's cookies and Fetch Metadata.",
+        "",
+        f"Suite version {suite_version}; run on {day.isoformat()}. To repeat it with a suite at hand, whose TLS offers",
+        "version 1.3:",
+        "",
+        "    python -m tests.certification --suite https://localhost:8443 --report docs/certification.md",
+        "",
+        f"{summary(outcomes)}.",
+    ]
+
+
+def _overview(plans: Iterable[Sequence[Outcome]]) -> list[str]:
+    lines = ["| plan | modules | passed | skipped | otherwise |", "|---|---|---|---|---|"]
+    for own in plans:
+        passed = sum(outcome.result == "PASSED" and outcome.verdict == "ok" for outcome in own)
+        skipped = sum(outcome.result == "SKIPPED" and outcome.verdict == "ok" for outcome in own)
+        otherwise = len(own) - passed - skipped
+        lines.append(f"| {own[0].plan.title} | {len(own)} | {passed} | {skipped} | {otherwise} |")
+    return lines
+
+
+def _modules(own: Sequence[Outcome]) -> list[str]:
+    plan = own[0].plan
+    return [
+        f"## {plan.title}",
+        "",
+        f"Plan `{plan.name}`.",
+        "",
+        "| module | result | the gateway |",
+        "|---|---|---|",
+        *(f"| `{outcome.module}` | {result(outcome)} | {outcome.problem or outcome.behaviour} |" for outcome in own),
+    ]
 
 
 def result(outcome: Outcome) -> str:
