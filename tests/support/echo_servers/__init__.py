@@ -1,0 +1,1 @@
+"""Servers that answer with what they understood of a request."""
