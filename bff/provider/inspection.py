@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from typing import Final
 
 import httpx2
 
@@ -24,6 +25,9 @@ from bff.provider.provider import CALLBACK_PATH, Provider
 from bff.provider.transport import ProviderTransport
 from bff.settings import Settings
 from bff.settings.token_target import TokenTarget
+
+# What a login asks for is verified at its end, and this one has none.
+_CHECKED: Final = frozenset({"max_age", "acr_values"})
 
 
 class WatchedPool(httpx2.AsyncBaseTransport):
@@ -139,7 +143,8 @@ class ProviderInspection:
             random_bytes=self._random_bytes,
             dpop_key=new_dpop_key(self._random_bytes).encoded,
         )
-        await self._provider.login_url(transaction, {})
+        always = dict(self._settings.authorization_params or ())
+        await self._provider.login_url(transaction, {name: always[name] for name in always.keys() - _CHECKED})
 
     async def close(self) -> None:
         """Close all connections."""
