@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
-
+from bff.demo.provider.authentication import CONFIRMED
 from tests.browser.stack import LIST, Stack, finish_login, sign_in
 from tests.support.browser_page import Page
 from tests.support.chromium import Profile
-from tests.support.processes import GatewayServer
+from tests.support.processes import GatewayServer, start_timesheets
 
 # The statements of a card, each with how it looks: good, quiet, or neither.
 FACTS = """
@@ -58,27 +57,25 @@ def test_without_an_answer_of_the_api_the_page_claims_nothing_and_offers_another
     _forget(page, "502")
 
 
-def test_a_call_that_asks_for_more_leads_to_a_login_that_gives_it_and_back(
-    profile: Profile, gateway: GatewayServer, stack: Stack
-) -> None:
-    page = profile.open()
-    sign_in(page, gateway, place="/?show=submitted")
-    login = {"login_url": "/bff/login?acr_values=urn:acr:strong&max_age=0"}
-    page.answer("*/approve", 401, {"code": "step_up_required", "title": "This needs a fresh login."} | login)
-    page.click("button", "Approve")
-    page.wait_for("This needs a fresh login.")
-    page.wait_for("Confirm that it is you, then try again.")
-    page.release()
-    assert "Alice Archer" in page.text(), "she is still signed in"
-    page.click("a", "Confirm that it is you")
-    page.wait_for("to go on to")
-    (login_address,) = [url for url in page.seen.urls if urlsplit(url).path == "/bff/login" and "acr_values" in url]
-    asked = parse_qs(urlsplit(login_address).query)
-    assert asked == {"acr_values": ["urn:acr:strong"], "max_age": ["0"], "return_to": ["/?show=submitted"]}
-    page.click("button", "Alice Archer")
-    page.wait_for(LIST)
-    assert page.address() == f"{gateway.public_url}/?show=submitted"
-    _forget(page, "401")
+def test_a_call_that_asks_for_more_leads_to_a_login_that_gives_it_and_back(profile: Profile, stack: Stack) -> None:
+    with (
+        start_timesheets(stack.provider, arguments=["--approve-acr", CONFIRMED]) as api,
+        stack.gateway(BFF_UPSTREAM_URL=api.url) as gateway,
+    ):
+        page = profile.open()
+        sign_in(page, gateway, place="/?show=submitted")
+        page.click("button[aria-label^=Approve]")
+        page.wait_for("step_up_required")
+        page.wait_for("Confirm that it is you, then try again.")
+        assert "Alice Archer" in page.text(), "she is still signed in"
+        page.click("a", "Confirm that it is you")
+        page.wait_for("Timesheets wants to be sure that it is Alice Archer who is here.")
+        page.click("button", "It is me")
+        page.wait_for(LIST)
+        assert page.address() == f"{gateway.public_url}/?show=submitted"
+        page.click("button[aria-label^=Approve]")
+        page.wait_for(" h for ")
+        _forget(page, "401")
 
 
 def test_a_refusal_for_want_of_a_scope_says_so_and_offers_another_account(
