@@ -23,7 +23,7 @@ DURATION_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 LOGIN_OUTCOMES: Final = ("started", "succeeded", "refused", "not_logged_in", "failed", "unavailable", "stray")
 REFRESH_OUTCOMES: Final = (
     *("refreshed", "adopted", "grant_refused", "unavailable", "client_refused", "invalid_answer"),
-    *("id_token_refused", "subject_changed"),
+    *("id_token_refused", "subject_changed", "exchanged", "exchange_refused", "client_token", "client_token_refused"),
 )
 BACKCHANNEL_OUTCOMES: Final = ("accepted", "refused", "unavailable")
 CROSS_ORIGIN_RULES: Final = ("fetch_metadata", "origin", "header")

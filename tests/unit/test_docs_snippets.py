@@ -13,8 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from bff.__main__ import main
+from bff.errors import StepUpRequired
+from bff.http.step_up import demanded_step_up
 from bff.http.targets import upstream_target
 from bff.oauth.signing_key import parse_signing_keys
+from bff.proxy.refusal import refusal
 from bff.settings import Settings, load_settings
 from bff.settings.load import FILE_VARIABLES
 from bff.stores.redis_address import parse_redis_address
@@ -218,7 +221,7 @@ def test_the_rewritten_path_is_what_the_gateway_makes_of_it() -> None:
 
 async def test_the_sessions_that_are_shown_have_the_members_of_real_ones() -> None:
     blocks = [block for block in page("docs/endpoints.md").blocks if block.language == "json"]
-    anonymous, signed_in, _ = (json.loads(block.text) for block in blocks)
+    anonymous, signed_in, *_ = (json.loads(block.text) for block in blocks)
     async with running_site() as site:
         browser = site.browser()
         assert await browser.session() == anonymous
@@ -227,6 +230,16 @@ async def test_the_sessions_that_are_shown_have_the_members_of_real_ones() -> No
     assert real.keys() == signed_in.keys()
     assert [type(value) for value in real.values()] == [type(value) for value in signed_in.values()]
     assert (real["authenticated"], real["logout_url"]) == (signed_in["authenticated"], signed_in["logout_url"])
+
+
+def test_the_step_up_that_is_shown_is_the_gateways_answer_to_the_challenge_that_is_shown() -> None:
+    (block,) = (block for block in page("docs/endpoints.md").blocks if '"step_up_required"' in block.text)
+    challenge = b'Bearer error="insufficient_user_authentication", acr_values="urn:example:mfa", max_age="300"'
+    demand = demanded_step_up([(b"WWW-Authenticate", challenge)], ("acr_values", "max_age"))
+    assert demand is not None
+    error = StepUpRequired("upstream.step_up", login_query=demand.query)
+    _, body = refusal(error, None, closes=False, date=b"", request_id="5f0c1d2e3a4b00000009")
+    assert json.loads(body) == json.loads(block.text)
 
 
 def shown(name: str, start: str) -> Block:

@@ -86,7 +86,9 @@ def test_the_example_of_a_routes_file_is_one() -> None:
         parse_route("example", table, timeout=60, max_body=1, faults=faults) for table in tomllib.loads(text)["routes"]
     ]
     assert faults.lines == ()
-    assert [route.prefix for route in routes if route] == ["/api", "/api/reports", "/public"]
+    assert [route.prefix for route in routes if route] == [
+        *("/api", "/api/reports", "/public", "/management", "/prices", "/payments"),
+    ]
 
 
 def test_the_example_of_routes_in_json_is_one() -> None:

@@ -218,3 +218,19 @@ def test_every_nonce_is_fresh() -> None:
     nonces = {sealer.seal(RECORD, HANDLE, KEY)[9:21] for _ in range(100)}
     assert len(nonces) == 100
     assert drawn == [12] * 100
+
+
+def test_a_value_that_instances_share_opens_under_its_name_and_as_nothing_else() -> None:
+    name = "client-token:1"
+    sealed = SEALER.seal_shared(b"token", name=name)
+    assert b"token" not in sealed
+    assert Sealer([NEW_KEY], CONTEXT, random_bytes=token_bytes).open_shared(sealed, name=name) == b"token"
+    with pytest.raises(SealBroken):
+        SEALER.open_shared(sealed, name="client-token:2")
+    assert refusal(SEALER, sealed, name.encode(), name) == "tag"
+    with pytest.raises(SealBroken):
+        SEALER.open_transaction(base64.urlsafe_b64encode(sealed).decode().rstrip("="), name=name)
+    with pytest.raises(SealBroken):
+        SEALER.open_shared(SEALED, name=KEY)
+    with pytest.raises(SealBroken):
+        Sealer([OLD_KEY], CONTEXT, random_bytes=token_bytes).open_shared(sealed, name=name)
