@@ -21,6 +21,8 @@ FINDINGS: Final[dict[str, str]] = {
     "provider.pushed_requests": "Pushed authorization requests: offered, required, configured.",
     "provider.response_mode": "The provider answers logins the configured way.",
     "provider.silent_login": "Logins in a frame can work.",
+    "provider.request_objects": "Signed authorization requests: required, configured, with an algorithm it takes.",
+    "provider.bound_tokens": "Access tokens are bound to a key or a certificate, as configured.",
     "provider.registration": "The provider accepted a pushed request with the redirect URI and the scopes.",
     "provider.scopes": "The provider knows the configured scopes.",
     "provider.offline_access": "A refresh token can be had.",

@@ -15,11 +15,10 @@ from bff.asgi import paths
 from bff.check.files_checks import check_files
 from bff.check.findings import Finding, unusable
 from bff.check.posture import Facts, Stand
-from bff.check.posture_bcp import BCP_REQUIREMENTS
-from bff.check.posture_bff import BFF_REQUIREMENTS
 from bff.check.provider_checks import ProviderChecks, ProviderFindings
 from bff.check.reach import reach
 from bff.check.report import Report
+from bff.check.requirements import REQUIREMENTS
 from bff.check.settings_checks import check_settings, fault_findings
 from bff.check.store_checks import StoreChecks, StoreFindings
 from bff.check.upstream_checks import UpstreamChecks, UpstreamFindings
@@ -99,7 +98,7 @@ async def examine(settings: Settings, *, limit: float = LIMIT) -> Report:
 def posture(settings: Settings, metadata: ProviderMetadata | None) -> list[Stand]:
     """Return how the settings, and the provider's metadata if they could be had, stand to every requirement."""
     facts = Facts(settings, metadata)
-    return [Stand(requirement, *requirement.judge(facts)) for requirement in (*BFF_REQUIREMENTS, *BCP_REQUIREMENTS)]
+    return [Stand(requirement, *requirement.judge(facts)) for requirement in REQUIREMENTS]
 
 
 async def _bounded(examination: Awaitable[Any], limit: float, area: str) -> Finding | None:

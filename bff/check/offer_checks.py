@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bff.check.findings import Finding, counted, degraded, good, note, shown, unusable
+from bff.check.high_security_checks import bound_tokens, request_objects
 from bff.check.login_checks import login_answers
 from bff.oauth.jws import equivalent
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.metadata import ProviderMetadata
-from bff.oauth.signing_key import parse_signing_keys
+from bff.provider.client_authentication import signing_keys
 from bff.provider.configuration import configuration_fault
 from bff.settings import Settings
 
@@ -24,6 +25,8 @@ def offer(settings: Settings, metadata: ProviderMetadata) -> list[Finding]:
         *_client_key(settings, metadata),
         _pushed_requests(settings, metadata),
         *login_answers(settings, metadata),
+        *request_objects(settings, metadata),
+        *bound_tokens(settings, metadata),
         _scopes(settings, metadata),
         _offline_access(settings, metadata),
         _userinfo(settings, metadata),
@@ -99,7 +102,7 @@ def _client_key(settings: Settings, metadata: ProviderMetadata) -> Iterator[Find
     if settings.client_auth != "private_key_jwt" or settings.client_key is None:
         return
     where, listed = ("provider.client_key", "BFF_CLIENT_KEY"), metadata.token_endpoint_auth_signing_alg_values_supported
-    chosen = [key.algorithm_for(listed) for key in parse_signing_keys(settings.client_key.reveal())]
+    chosen = [key.algorithm_for(listed) for key in signing_keys(settings)]
     algorithm = next((name for name in chosen if name is not None), None)
     if algorithm is None:
         yield unusable(

@@ -1,4 +1,4 @@
-"""Posture: how this configuration stands to the requirements of RFC 10017 section 6.1 and RFC 9700."""
+"""Posture: how this configuration stands to the requirements of the standards in `bff.check.requirements`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from bff.oauth.client_authentication import MUTUAL_TLS
+from bff.oauth.dpop import supports_dpop
 from bff.oauth.metadata import ProviderMetadata
 from bff.session.cookies import HANDLE_LENGTH, SessionCookies
 from bff.settings import Settings
@@ -50,13 +52,22 @@ class Facts:
 
     @property
     def has_key_authentication(self) -> bool:
-        """Whether the client proves itself with a private key."""
-        return self.settings.client_auth == "private_key_jwt" or self.settings.client_cert is not None
+        """Whether the client proves itself with a private key, its certificate's or another."""
+        return self.settings.client_auth in ("private_key_jwt", *MUTUAL_TLS)
+
+    @property
+    def sends_proofs(self) -> bool:
+        """Whether tokens are asked for with proofs of possession; unknown counts as no."""
+        if self.settings.dpop != "auto":
+            return self.settings.dpop == "require"
+        return self.metadata is not None and supports_dpop(self.metadata.dpop_signing_alg_values_supported)
 
     @property
     def has_bound_tokens(self) -> bool:
-        """Whether access tokens are bound to a key of the gateway."""
-        return self.settings.dpop != "off" or self.settings.client_cert is not None
+        """Whether access tokens are bound to a key or a certificate of the gateway, as far as is known."""
+        if self.settings.client_cert is None or self.metadata is None:
+            return self.sends_proofs
+        return self.sends_proofs or self.metadata.tls_client_certificate_bound_access_tokens
 
     @property
     def apis(self) -> list[str]:
@@ -113,6 +124,13 @@ def met(why: str) -> Callable[[Facts], Judgement]:
 def waived(why: str) -> Callable[[Facts], Judgement]:
     """Return the judgement of what does not apply."""
     return lambda facts: (Standing.WAIVED, why)
+
+
+def where(
+    applies: Callable[[Facts], bool], otherwise: str, judge: Callable[[Facts], Judgement]
+) -> Callable[[Facts], Judgement]:
+    """Return the judgement of what counts only where it applies, and is waived for this reason elsewhere."""
+    return lambda facts: judge(facts) if applies(facts) else (Standing.WAIVED, otherwise)
 
 
 def either(condition: bool, yes: str, no: str) -> Judgement:

@@ -28,7 +28,9 @@ def _issuer_parameter(facts: Facts) -> Judgement:
 
 def _bound(facts: Facts) -> Judgement:
     return either(
-        facts.has_bound_tokens, "tokens are bound to a key", "BFF_DPOP is off: whoever steals a token can use it"
+        facts.has_bound_tokens,
+        "tokens are bound to a key or a certificate of the gateway",
+        "whoever steals a token can use it; set BFF_DPOP, or BFF_CLIENT_CERT, if the provider can bind them",
     )
 
 

@@ -78,7 +78,7 @@ def _clients(facts: Facts) -> Judgement:
 
 def _keys_and_binding(facts: Facts) -> Judgement:
     authentication = f"client authentication {'is' if facts.has_key_authentication else 'is not'} key-based"
-    binding = f"access tokens {'are' if facts.has_bound_tokens else 'are not'} sender-constrained (BFF_DPOP)"
+    binding = f"access tokens {'are' if facts.has_bound_tokens else 'are not'} sender-constrained"
     return either(
         facts.has_key_authentication and facts.has_bound_tokens,
         f"{authentication}; {binding}",

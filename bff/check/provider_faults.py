@@ -85,6 +85,13 @@ _DOCUMENTS: Final[dict[str, tuple[str, str, str, str]]] = {
 }
 
 
+_CREDENTIALS: Final = {
+    "client_secret_basic": "BFF_CLIENT_SECRET",
+    "client_secret_post": "BFF_CLIENT_SECRET",
+    "private_key_jwt": "BFF_CLIENT_KEY",
+}
+
+
 def fault_of(error: GatewayError, during: str, who: str = "The provider") -> Finding:
     """Return the finding of a request that failed; `during` is the finding it was made for."""
     if error.reason in _DOCUMENTS:
@@ -113,7 +120,7 @@ def fault_of(error: GatewayError, during: str, who: str = "The provider") -> Fin
 def client_refused(error: GatewayError, settings: Settings, during: str) -> Finding:
     """Return the finding of a request in which the client itself was refused (RFC 6749 section 5.2)."""
     code = error.reason.partition(".")[2]
-    secret = "BFF_CLIENT_KEY" if settings.client_auth == "private_key_jwt" else "BFF_CLIENT_SECRET"
+    secret = _CREDENTIALS.get(settings.client_auth, "BFF_CLIENT_CERT")
     known: dict[str, tuple[str, str]] = {
         "invalid_client": (
             secret,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 from bff.check.findings import Finding, Level, exit_status, verdict
 from bff.check.posture import Stand, Standing
+from bff.check.requirements import STANDARDS
 
 SCHEMA: Final = 1
 """Raised when a member of the JSON report changes its meaning or goes; new members may come at any time."""
@@ -83,17 +85,24 @@ class Report:
             lines += ["", "Register at the provider:"]
             lines += [f"  {name}: {url}" for name, url in self.register.items()]
         if self.posture:
-            lines += ["", "Posture, RFC 10017 section 6.1 (BFF) and RFC 9700 (BCP):"]
-            lines += [self._stand(stand, paint) for stand in self.posture]
+            for name, group in groupby(self.posture, key=lambda stand: stand.requirement.id.partition("-")[0]):
+                lines += ["", f"Posture, {STANDARDS[name]}:", *self._group(list(group), paint)]
         counts = [(level, sum(finding.level is level for finding in self.findings)) for level in reversed(Level)]
         summary = ", ".join(f"{count} {level.word}" for level, count in counts if count)
         return "\n".join([*lines, "", paint(f"{self.verdict.word}: {summary}", _COLOURS[self.verdict]), ""])
+
+    def _group(self, stands: list[Stand], paint: Any) -> list[str]:
+        """Return a line for each stand, or one for all of a standard that does not apply."""
+        if any(stand.standing is not Standing.WAIVED for stand in stands):
+            return [self._stand(stand, paint) for stand in stands]
+        waived = paint(f"{Standing.WAIVED.value:<8}", _STANDING_COLOURS[Standing.WAIVED])
+        return [f"  {waived}{stands[0].requirement.id} to {stands[-1].requirement.id}: {stands[0].why}"]
 
     @staticmethod
     def _stand(stand: Stand, paint: Any) -> str:
         standing = paint(f"{stand.standing.value:<8}", _STANDING_COLOURS[stand.standing])
         requirement = stand.requirement
-        return f"  {standing}{requirement.id:<7}{requirement.force:<7}{requirement.asks}: {stand.why}"
+        return f"  {standing}{requirement.id:<8}{requirement.force:<7}{requirement.asks}: {stand.why}"
 
 
 def _painted(text: str, colour: str) -> str:

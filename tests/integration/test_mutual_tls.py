@@ -69,6 +69,9 @@ async def test_only_the_upstreams_that_get_tokens_are_shown_the_certificate(tmp_
 
 
 def test_under_a_profile_tls_1_2_has_the_recommended_suites_alone(tmp_path: Path) -> None:
-    context = plain_tls(settings(tmp_path))
+    context = plain_tls(settings(tmp_path, profile="fapi2", client_secret=""))
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+    older = [suite["name"] for suite in context.get_ciphers() if suite["protocol"] != "TLSv1.3"]
+    assert older
+    assert all(name.startswith("ECDHE-") and "AES" in name and "GCM" in name for name in older)

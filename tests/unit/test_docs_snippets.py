@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,9 @@ from bff.oauth.signing_key import parse_signing_keys
 from bff.proxy.refusal import refusal
 from bff.settings import Settings, load_settings
 from bff.settings.load import FILE_VARIABLES
+from bff.settings.profile import PROFILE_ALGORITHMS
 from bff.stores.redis_address import parse_redis_address
+from tests.support.certificates import client_certificate
 from tests.support.gateway_browser import running_site
 from tests.support.markdown import CHECKOUT, Block, page, pages
 from tests.support.provider_guides import parse_environment
@@ -58,6 +61,7 @@ RUN_BY = {
     r"docker compose .*": "needs a container engine; the file is held against its parts",
     r"kubectl .*": "needs a cluster; what it applies is rendered and held against the schemas",
     r"python3 -m venv .*|\S+/bin/pip .*": BY_HAND + "the image's build runs the same steps",
+    r"openssl genpkey .*": "tests/unit/test_docs_snippets.py::test_the_key_that_openssl_makes_is_one_to_sign_with",
     r"install .*": BY_HAND + "the files it names exist",
     r"systemctl .*": BY_HAND + "the unit is examined by systemd-analyze",
     r"npm ci": f"{APPLICATION}::test_its_types_hold",
@@ -114,7 +118,14 @@ def is_assignment(line: str) -> bool:
 def file_contents() -> dict[str, bytes]:
     (routes,) = (block.text for block in BLOCKS if block.language == "toml")
     key = rsa_key().as_pem(private=True)
-    return {**CONTENTS, "/etc/bff/routes.toml": routes.encode(), "/run/secrets/client-key.pem": key}
+    certificate, certificate_key = client_certificate()
+    return {
+        **CONTENTS,
+        "/etc/bff/routes.toml": routes.encode(),
+        "/run/secrets/client-key.pem": key,
+        "/run/secrets/client.pem": certificate.encode(),
+        "/run/secrets/client-cert-key.pem": certificate_key.encode(),
+    }
 
 
 def test_every_language_is_one_of_which_something_is_known() -> None:
@@ -154,7 +165,7 @@ def test_every_environment_is_one_that_the_gateway_starts_with(block: Block) -> 
     if not is_complete:
         # An excerpt: what it leaves out is as in the other examples.
         rest = dict(COMPLETE)
-        for name in (*given, *(["BFF_CLIENT_SECRET"] if "BFF_CLIENT_AUTH" in given else [])):
+        for name in (*given, *(["BFF_CLIENT_SECRET"] if {"BFF_CLIENT_AUTH", "BFF_PROFILE"} & given.keys() else [])):
             rest.pop(FILE_VARIABLES[name].name if name in FILE_VARIABLES else name, None)
         if "BFF_ROUTES" in given or "BFF_ROUTES_FILE" in given:
             del rest["BFF_UPSTREAM_URL"]
@@ -253,3 +264,12 @@ def start_with(environ: dict[str, str]) -> Settings:
         "BFF_REDIS_URL": parse_redis_address,
     }
     return load_settings(environ, read_file=files(file_contents()), checks=checks)
+
+
+def test_the_key_that_openssl_makes_is_one_to_sign_with(tmp_path: Path) -> None:
+    (command,) = (
+        line for block in BLOCKS if block.language == "sh" for line in commands(block) if "openssl genpkey" in line
+    )
+    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
+    (key,) = parse_signing_keys((tmp_path / "client-key.pem").read_text(), algorithms=PROFILE_ALGORITHMS)
+    assert key.algorithms == ("ES256",)

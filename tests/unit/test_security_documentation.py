@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bff.check.posture_bcp import BCP_REQUIREMENTS
-from bff.check.posture_bff import BFF_REQUIREMENTS
+from bff.check.requirements import REQUIREMENTS
 
 ROOT = Path(__file__).parents[2]
 PROOF = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
@@ -29,11 +28,10 @@ def test_the_test_that_is_named_exists(file: str, name: str) -> None:
 
 def test_every_requirement_is_listed_as_bff_check_knows_it() -> None:
     page = (ROOT / "docs/requirements.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (B[A-Z]+-[0-9]+) \| (\w+) \| ([0-9.]+) \| (.+) \| (.+) \|$", page, re.MULTILINE)
-    requirements = (*BFF_REQUIREMENTS, *BCP_REQUIREMENTS)
-    assert [row[:4] for row in rows] == [(each.id, each.force, each.section, each.asks) for each in requirements]
+    rows = re.findall(r"^\| ([A-Z]+-[0-9]+) \| (\w+) \| ([0-9.]+) \| (.+) \| (.+) \|$", page, re.MULTILINE)
+    assert [row[:4] for row in rows] == [(each.id, each.force, each.section, each.asks) for each in REQUIREMENTS]
     for identifier, force, _, _, shown_by in rows:
-        if not shown_by.startswith(("does not apply", "not yet", "keys: BCP-17")):
+        if not shown_by.startswith(("does not apply", "not yet")):
             assert_exists(shown_by)
         else:
             assert force != "must" or shown_by.startswith("does not apply"), identifier

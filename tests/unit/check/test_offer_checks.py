@@ -9,6 +9,7 @@ import pytest
 from bff.check.findings import Level
 from bff.check.offer_checks import keys_for, offer
 from bff.oauth.keys import ProviderKeys
+from tests.support.certificates import client_certificate
 from tests.support.provider_settings import provider_settings
 from tests.support.signed_tokens import key_for
 from tests.unit.check.facts import by_id, full_metadata, provider_keys, worse_than_good
@@ -54,6 +55,18 @@ def test_a_provider_that_offers_everything_leaves_nothing_to_mend() -> None:
         ({}, NO_PAR | {"require_pushed_authorization_requests": True}, "pushed_requests", UNUSABLE, "no endpoint"),
         ({"par": "off"}, {}, "pushed_requests", NOTE, "BFF_PAR is off"),
         ({}, NO_PAR, "pushed_requests", NOTE, "does not take"),
+        ({}, {"require_signed_request_object": True}, "request_objects", UNUSABLE, "BFF_REQUEST_OBJECT=signed"),
+        (
+            *({"request_object": "signed", "client_key": KEY}, NO_PAR | {"request_parameter_supported": False}),
+            *("request_objects", UNUSABLE, "not pushed"),
+        ),
+        (
+            {"request_object": "signed", "client_key": KEY},
+            *({"request_object_signing_alg_values_supported": ["RS256"]}, "request_objects", UNUSABLE, "RS256"),
+        ),
+        ({"dpop": "require"}, {"dpop_signing_alg_values_supported": ["RS256"]}, "bound_tokens", UNUSABLE, "ES256"),
+        ({"dpop": "require"}, {}, "bound_tokens", NOTE, "a login fails"),
+        ({"dpop": "auto"}, {}, "bound_tokens", NOTE, "bearer tokens"),
         ({}, {"scopes_supported": ...}, "scopes", NOTE, "do not list scopes"),
         ({"scopes": "openid offline_access read:x"}, {}, "scopes", NOTE, "does not list read:x"),
         ({"scopes": "openid"}, {}, "offline_access", NOTE, "not asked for"),
@@ -148,3 +161,19 @@ def test_signed_answers_have_two_names(listed: str) -> None:
 def test_a_logout_page_of_the_providers_own_takes_the_place_of_an_end_session_endpoint() -> None:
     settings = provider_settings(logout_url="https://id.example/logout?client_id=app")
     assert worse_than_good(offer(settings, full_metadata(end_session_endpoint=...))) == {}
+
+
+def test_how_requests_are_signed_and_tokens_bound_is_told() -> None:
+    listed = {
+        "dpop_signing_alg_values_supported": ["ES256"],
+        "request_object_signing_alg_values_supported": ["ES256"],
+        "tls_client_certificate_bound_access_tokens": True,
+    }
+    metadata = full_metadata(**listed)
+    findings = by_id(offer(provider_settings(dpop="auto", request_object="signed", client_key=KEY), metadata))
+    assert findings["provider.bound_tokens"].seen == "Access tokens are bound to a key of each session"
+    assert findings["provider.request_objects"].seen == "Authorization requests are signed with ES256"
+    certificate, key = client_certificate()
+    findings = by_id(offer(provider_settings(client_cert=certificate, client_cert_key=key), metadata))
+    assert "certificate" in findings["provider.bound_tokens"].seen
+    assert "provider.request_objects" not in findings

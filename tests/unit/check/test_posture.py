@@ -8,7 +8,9 @@ import pytest
 
 from bff.check.check import posture
 from bff.check.posture import Stand, Standing
+from bff.check.requirements import STANDARDS
 from bff.oauth.metadata import ProviderMetadata
+from tests.support.certificates import client_certificate
 from tests.support.provider_settings import provider_settings
 from tests.unit.check.facts import full_metadata
 
@@ -25,7 +27,9 @@ def stands(metadata: ProviderMetadata | None, **settings: str) -> dict[str, Stan
 
 def test_every_requirement_is_judged_once_in_order() -> None:
     judged = [stand.requirement.id for stand in posture(provider_settings(), full_metadata())]
-    assert judged == [f"BFF-{n}" for n in range(1, 29)] + [f"BCP-{n}" for n in range(1, 24)]
+    counts = {"BFF": 28, "BCP": 23, "PAR": 8, "DPOP": 12, "MTLS": 4, "JAR": 5, "FAPI": 26}
+    assert judged == [f"{name}-{n}" for name, count in counts.items() for n in range(1, count + 1)]
+    assert list(counts) == list(STANDARDS)
 
 
 def test_every_standing_has_a_reason_and_every_requirement_a_force_and_a_section() -> None:
@@ -94,3 +98,56 @@ def test_what_depends_on_metadata_is_not_claimed_without_them() -> None:
 
 def test_the_cookies_are_judged_by_the_lines_browsers_would_get() -> None:
     assert "__Host-Http-sheets" in stands(None, cookie_name="sheets")["BFF-8"].why
+
+
+def test_what_is_not_in_use_is_waived_with_the_reason() -> None:
+    found = stands(full_metadata(pushed_authorization_request_endpoint=...))
+    for prefix in ("PAR", "DPOP", "MTLS", "JAR", "FAPI"):
+        group = [stand for name, stand in found.items() if name.startswith(f"{prefix}-")]
+        assert {stand.standing for stand in group} == {WAIVED}
+
+
+FAPI = {"profile": "fapi2", "client_secret": "", "resource": "https://api.example.com"}
+SIGNS = {"id_token_signing_alg_values_supported": ["PS256"]}
+
+
+def test_a_profile_is_met_as_a_whole_with_a_key(client_key: str) -> None:
+    metadata = full_metadata(dpop_signing_alg_values_supported=["ES256"], **SIGNS)
+    signing = FAPI | {"profile": "fapi2-message-signing", "client_key": client_key}
+    found = stands(metadata, **signing)
+    assert {
+        name
+        for name, stand in found.items()
+        if name.startswith(("FAPI", "DPOP", "JAR", "PAR")) and stand.standing is not MET
+    } == {"FAPI-7"}
+    assert found["FAPI-7"].standing is WAIVED
+    assert (found["BCP-15"].standing, found["BFF-25"].standing) == (MET, MET)
+
+
+def test_a_profile_is_met_as_a_whole_with_a_certificate() -> None:
+    certificate, key = client_certificate()
+    settings = FAPI | {"client_cert": certificate, "client_cert_key": key}
+    found = stands(full_metadata(tls_client_certificate_bound_access_tokens=True, **SIGNS), **settings)
+    unmet = {name for name, stand in found.items() if name.startswith(("FAPI", "MTLS")) and stand.standing is not MET}
+    # No assertions, no proofs, and no message signing.
+    assert unmet == {"FAPI-5", "FAPI-8", "FAPI-25", "FAPI-26"}
+    assert found["FAPI-1"].why.endswith("certificate")
+
+
+def test_a_profile_that_the_provider_cannot_meet_is_not_called_met() -> None:
+    certificate, key = client_certificate()
+    settings = FAPI | {"client_cert": certificate, "client_cert_key": key}
+    found = stands(full_metadata(pushed_authorization_request_endpoint=..., **SIGNS), **settings)
+    assert (found["FAPI-1"].standing, found["FAPI-15"].standing, found["MTLS-4"].standing) == (NOT_MET,) * 3
+    unknown = stands(None, **settings)
+    assert (unknown["FAPI-1"].standing, unknown["FAPI-15"].standing, unknown["MTLS-4"].standing) == (UNKNOWN,) * 3
+
+
+@pytest.mark.parametrize(
+    "mode, listed, sent", [("auto", ["ES256"], True), ("auto", ["PS256"], False), ("require", None, True)]
+)
+def test_proofs_count_where_they_are_sent(mode: str, listed: list[str] | None, sent: bool) -> None:
+    found = stands(full_metadata(dpop_signing_alg_values_supported=listed), dpop=mode)
+    assert found["DPOP-1"].standing is (MET if sent else WAIVED)
+    assert found["BCP-15"].standing is (MET if sent else NOT_MET)
+    assert found["PAR-8"].standing is (MET if sent else WAIVED)

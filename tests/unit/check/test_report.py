@@ -42,8 +42,8 @@ def test_the_text_says_all_there_is() -> None:
         "Register at the provider:\n"
         "  redirect URI: https://app.example.com/bff/callback\n"
         "\n"
-        "Posture, RFC 10017 section 6.1 (BFF) and RFC 9700 (BCP):\n"
-        "  met     BFF-1  must   Client credentials at the token endpoint, for codes and refreshes:"
+        "Posture, RFC 10017 section 6.1, backends for frontends:\n"
+        "  met     BFF-1   must   Client credentials at the token endpoint, for codes and refreshes:"
         " client_secret_basic, for codes and refreshes alike\n"
         "\n"
         "unusable: 1 unusable, 1 degraded, 1 note, 1 good\n"
@@ -88,3 +88,11 @@ def test_the_document_has_verdict_status_and_every_finding(count: int, verdict: 
             "why": "client_secret_basic, for codes and refreshes alike",
         }
     ]
+
+
+def test_a_standard_that_does_not_apply_takes_one_line() -> None:
+    everything = Report(version="1", findings=[], register={}, posture=posture(provider_settings(), None))
+    text = everything.text(colour=False)
+    assert "\nPosture, RFC 8705, mutual TLS:\n  waived  MTLS-1 to MTLS-4: BFF_CLIENT_CERT is not set\n" in text
+    assert "FAPI-2 " not in text
+    assert "  met     PAR-1   must" in text

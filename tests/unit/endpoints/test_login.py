@@ -321,3 +321,14 @@ async def test_a_maximum_age_of_every_login_is_verified() -> None:
         assert (await browser.finish(await browser.begin())).status == 400
         site.provider.id_token_changes = {"auth_time": int(site.provider.clock())}
         assert (await browser.finish(await browser.begin())).status == 303
+
+
+async def test_each_login_draws_a_key_of_its_own_where_tokens_are_bound() -> None:
+    async with running_site(dpop="require") as site:
+        keys = [(await site.browser().begin())["dpop_jkt"] for _ in range(3)]
+        assert len(set(keys)) == 3
+        browser = site.browser()
+        await browser.begin()
+        assert all(len(line) < 1000 for line in browser.login_cookies)
+    async with running_site() as site:
+        assert "dpop_jkt" not in await site.browser().begin()
