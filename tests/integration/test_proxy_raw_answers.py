@@ -15,6 +15,21 @@ from tests.support.raw_upstream import RawUpstream, UpstreamConnection, answer_l
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\nX: y\r\n\r\n"
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nhello"
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + LENGTH
+OLD = b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello"
+ODD = b"HTTP/1.1 200 \r\ncOnTeNt-LeNgTh:5   \r\nX-Empty:\r\nX-Latin: caf\xe9\r\n\r\nhello"
+PIECES = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n" + b"".join(
+    b"1%b\r\n%c\r\n" % (b";a=b" * (octet % 3), octet) for octet in b"hello"
+)
+PIECES += b"000\r\nA: b\r\nAuthorization: x\r\n\r\n"
+WHOLE = {
+    "length": LENGTH,
+    "chunked": CHUNKED,
+    "interim answers": INTERIM,
+    "HTTP/1.0": OLD,
+    "odd spelling": ODD,
+    "many chunks": PIECES,
+}
 EVIL = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Evil: 1\r\n\r\nevil"
 
 
@@ -67,7 +82,7 @@ async def assert_next_calls_are_answered_as_themselves(proxy: ProxyServer) -> No
     assert [None if answer is None else answer.body for answer in answers] == [b"/%d|-|" % n for n in range(3)]
 
 
-@pytest.mark.parametrize("answer", [LENGTH, CHUNKED, UNTIL_CLOSE], ids=["length", "chunked", "until close"])
+@pytest.mark.parametrize("answer", [*WHOLE.values(), UNTIL_CLOSE], ids=[*WHOLE, "until close"])
 async def test_an_answer_cut_anywhere_is_whole_for_the_browser(
     answer: bytes, proxy: ProxyServer, upstream: RawUpstream
 ) -> None:
@@ -80,11 +95,11 @@ async def test_an_answer_cut_anywhere_is_whole_for_the_browser(
     await assert_next_calls_are_answered_as_themselves(proxy)
 
 
-@pytest.mark.parametrize("answer", [LENGTH, CHUNKED], ids=["length", "chunked"])
+@pytest.mark.parametrize("answer", WHOLE.values(), ids=WHOLE.keys())
 async def test_an_answer_that_breaks_off_anywhere_is_never_whole_for_the_browser(
     answer: bytes, proxy: ProxyServer, upstream: RawUpstream
 ) -> None:
-    head = answer.index(b"\r\n\r\n") + 4
+    head = answer.index(b"\r\n\r\n", answer.rindex(b"HTTP/1.")) + 4
     for cut in range(len(answer) - 1):
         answers_once(upstream, answer[:cut], closes=True)
         async with proxy.connection() as client:
@@ -94,6 +109,36 @@ async def test_an_answer_that_breaks_off_anywhere_is_never_whole_for_the_browser
                 assert cut >= head
             else:
                 assert answered is None or answered.status == 502, cut
+    await assert_next_calls_are_answered_as_themselves(proxy)
+
+
+BODYLESS = {
+    "no content": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "no content with a length": b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
+    "no content in chunks": b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "not modified": b'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\nContent-Length: 5\r\n\r\n',
+    "not modified in chunks": b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n",
+}
+BODIES = {"none": b"", "a body": b"hello", "chunks": b"5\r\nhello\r\n0\r\n\r\n", "half a chunk": b"5"}
+
+
+@pytest.mark.parametrize("separately", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+@pytest.mark.parametrize("answer", BODYLESS.values(), ids=BODYLESS.keys())
+async def test_a_body_where_none_can_be_reaches_nobody(
+    answer: bytes, body: bytes, separately: bool, proxy: ProxyServer, upstream: RawUpstream
+) -> None:
+    used = answers_once(upstream, *([answer, body] if separately else [answer + body]))
+    async with proxy.connection() as client:
+        answered = await ask(client, proxy, b"/open/x")
+        assert answered is not None
+        assert (answered.status, answered.body) == (int(answer[9:12]), b"")
+        assert not answered.values("transfer-encoding")
+        if separately and body:
+            await upstream.wait_for(lambda: used[0].writer.transport.is_closing())
+        again = await ask(client, proxy, b"/open/y")
+        assert again is not None
+        assert (again.status, again.body) == (200, b"/y|-|")
     await assert_next_calls_are_answered_as_themselves(proxy)
 
 
@@ -220,6 +265,46 @@ async def test_an_upstream_cannot_set_our_cookies_or_speak_for_the_origin(
     assert answered is not None
     names = [name.lower() for name, _ in answered.fields]
     assert names == [b"x-fine", b"date", b"content-length", b"x-content-type-options", b"x-request-id"]
+
+
+CACHING = [
+    b"Cache-Control: max-age=3600\r\n",
+    b"Cache-Control: public, s-maxage=3600, immutable\r\n",
+    b"Cache-Control: max-age=3600, stale-while-revalidate=3600\r\nAge: 10\r\n",
+    b"Expires: Fri, 01 Jan 2100 00:00:00 GMT\r\n",
+    b'ETag: "a"\r\nCache-Control: max-age=3600\r\n',
+    b"Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT\r\n",
+    b"Vary: Accept\r\nCache-Control: max-age=3600\r\n",
+    b"CDN-Cache-Control: max-age=3600\r\nSurrogate-Control: max-age=3600\r\n",
+    b"Pragma: cache\r\nX-Accel-Expires: 3600\r\n",
+]
+ASKING = [b"", b'If-None-Match: "a"\r\n', b"Cache-Control: only-if-cached, max-stale\r\n", b"Range: bytes=0-1\r\n"]
+
+
+@pytest.mark.parametrize("status", [200, 203, 301, 404, 410])
+async def test_no_answer_comes_from_a_cache(status: int, proxy: ProxyServer, upstream: RawUpstream) -> None:
+    upstream.forget()
+    count = 0
+
+    async def answer(connection: UpstreamConnection, _request: Message) -> None:
+        nonlocal count
+        count += 1
+        fields = CACHING[count // (2 * len(ASKING)) % len(CACHING)] + b"Date: Thu, 01 Jan 2015 00:00:00 GMT\r\n"
+        await connection.send(answer_line(b"%d" % count, status=status, fields=fields))
+
+    upstream.answer = answer
+    cookie = await proxy.sign_in("alice")
+    async with proxy.connection() as client:
+        for number in range(1, 2 * len(ASKING) * len(CACHING) + 1):
+            prefix = (b"/open", b"/api")[number % 2]
+            fields = ASKING[number // 2 % len(ASKING)] + (cookie if prefix == b"/api" else b"")
+            await client.send(proxy.request(b"GET", prefix + b"/same", fields))
+            answered = await client.answer()
+            assert answered is not None
+            assert (answered.status, answered.body) == (status, b"%d" % number)
+            if prefix == b"/api":
+                assert b"private" in (value := answered.value("cache-control") or b"") or b"no-store" in value
+    assert count == len(upstream.requests)
 
 
 async def test_connections_are_used_again_after_good_answers_alone(proxy: ProxyServer, upstream: RawUpstream) -> None:

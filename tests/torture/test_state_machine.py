@@ -7,6 +7,7 @@ made as short as it can be and printed as a list of steps.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from bff.errors import StoreUnavailable, UpstreamUnavailable
+from bff.oauth.dpop import new_dpop_key
 from bff.proxy.state import State
+from bff.session.record import AccessToken
 from tests.support.fake_transports import FakeTransport, turns
 from tests.support.proxy_bench import SIGNED_IN, TOKEN, ProxyBench, request
 from tests.support.raw_conversation import Asked, messages
@@ -31,6 +34,11 @@ CUTS = st.sampled_from((1 << 20, 1 << 20, 1 << 20, 1 << 20, 1, 7, 40, 1_000))
 PICK = st.integers(0, 9)
 RARELY = st.integers(0, 7).map(lambda number: number == 7)
 MOST_BROWSERS = 3
+DEMAND = (
+    b'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: DPoP error="use_dpop_nonce"\r\nDPoP-Nonce: nonce-1\r\n'
+    b"Content-Length: 2\r\n\r\nno"
+)
+BOUND = AccessToken("token-1", None, ("openid", "read"), dpop_key=new_dpop_key(secrets.token_bytes).encoded)
 PLACES = st.sampled_from((b"/open", b"/open", b"/api", b"/api", b"/bff", b"/open/.."))
 METHODS = st.sampled_from((b"GET", b"GET", b"HEAD", b"POST", b"PUT", b"DELETE"))
 ANSWERS = st.sampled_from(
@@ -198,7 +206,9 @@ class Conversation(RuleBasedStateMachine):
             # Who expects no body with such a method may take it for the next request.
             asked.method not in (b"POST", b"PUT") and bool(asked.body)
         )
-        if kind == "gone":
+        if kind == "nonce" and asked.method != b"HEAD":
+            upstream.unsent = DEMAND
+        elif kind == "gone":
             upstream.transport.receive_eof()
         elif kind in ("extra", "second"):
             # In one read with the answer: what comes later, nobody can tell from an answer to the next request.
@@ -266,14 +276,14 @@ class Conversation(RuleBasedStateMachine):
                 transport.peer_takes_all()
             await turns()
 
-    @rule(waits=RARELY, fails=RARELY, is_stale=RARELY)
+    @rule(waits=RARELY, fails=RARELY, is_stale=RARELY, is_bound=st.booleans())
     @in_loop
-    async def change_admission(self, waits: bool, fails: bool, is_stale: bool) -> None:
+    async def change_admission(self, waits: bool, fails: bool, is_stale: bool, is_bound: bool) -> None:
         store, tokens = self.bench.sessions.fakes, self.bench.tokens
         store.answers_at_once = not waits
         store.failure = StoreUnavailable("store.down") if fails else None
-        tokens.token = None if is_stale else TOKEN
-        tokens.renewed = TOKEN
+        tokens.renewed = BOUND if is_bound else TOKEN
+        tokens.token = None if is_stale else tokens.renewed
         tokens.may_renew.clear() if is_stale else tokens.may_renew.set()
         if not waits:
             store.answer()
@@ -322,6 +332,7 @@ class Conversation(RuleBasedStateMachine):
         self._living_upstreams()
         asked = {one.target: one for browser in self.browsers for one in browser.asked}
         seen: list[bytes] = []
+        repeats: Counter[bytes] = Counter()
         for upstream in self.upstreams.values():
             requests, has_more = await messages(bytes(upstream.transport.written))
             may_come = 0 if upstream.is_in_doubt else 1
@@ -331,10 +342,15 @@ class Conversation(RuleBasedStateMachine):
                 assert one.is_proxied
                 assert (message.method, message.body) == (one.method, one.body)
                 is_personal = message.target.startswith(b"/v1/")
-                assert message.value("authorization") == (b"Bearer token-1" if is_personal else None)
+                scheme, _, token = (message.value("authorization") or b"").partition(b" ")
+                assert token == (b"token-1" if is_personal else b"")
+                assert len(message.values("dpop")) == (scheme == b"DPoP")
+                repeats[message.target] += scheme == b"DPoP"
                 seen.append(message.target)
         for target, count in Counter(seen).items():
-            assert count <= (1 if asked[target].body or asked[target].method == b"POST" else 2)
+            # Once more for want of a nonce, and once more where an idle connection was dead.
+            once_more = (repeats[target] > 0) + (not asked[target].body and asked[target].method != b"POST")
+            assert count <= 1 + once_more
 
     @invariant()
     def what_has_ended_is_forgotten(self) -> None:
