@@ -131,7 +131,8 @@ def _gateway(settings: Settings) -> Gateway:
     # What exists now lives as long as the process; looking through it again and again costs latency for nothing.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
+    # A call under way is some fifty objects, none in a cycle: waves of a thousand shall not each set off a search.
+    gc.set_threshold(100_000, 20, 50)
     # What it has to say the gateway says itself, in its own words.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return gateway
