@@ -35,6 +35,7 @@ from bff.http.websocket import check_handshake
 from bff.session.cookies import decode_handle
 
 if TYPE_CHECKING:
+    from bff.proxy.call_session import CallSession
     from bff.proxy.context import ProxiedRoute, ProxyContext
     from bff.proxy.request import Request
     from bff.session.record import AccessToken
@@ -250,7 +251,7 @@ class Admission:
 
 
 def step_up(
-    context: ProxyContext, status: int, fields: list[tuple[bytes, bytes]], session: Session
+    context: ProxyContext, status: int, fields: list[tuple[bytes, bytes]], session: CallSession
 ) -> StepUpRequired | None:
     """Return the error if an upstream demands another login than the session's (RFC 9470 section 4).
 
@@ -259,7 +260,7 @@ def step_up(
     """
     if status not in CHALLENGED:
         return None
-    demand, record = demanded_step_up(fields, context.login_params), session.record
-    if demand is None or demand.is_met(record.acr, record.auth_time, context.clock()):
+    demand = demanded_step_up(fields, context.login_params)
+    if demand is None or demand.is_met(session.acr, session.auth_time, context.clock()):
         return None
     return StepUpRequired("upstream.step_up", login_query=demand.query)

@@ -278,6 +278,7 @@ class Back(asyncio.Protocol):
         self._status = 0
         self._section_size = 0
         self._in_head = True
+        self._fields = []
         self.served += 1
         receiver, self.receiver = self.receiver, None
         if receiver is not None:

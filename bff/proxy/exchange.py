@@ -20,6 +20,7 @@ from bff.errors import BadRequest, BodyTooLarge, GatewayError, NoSession, Upstre
 from bff.http.answer_head import AnswerHead
 from bff.http.upstream_head import upstream_head
 from bff.proxy.admission import Admission, step_up
+from bff.proxy.call_session import CallSession
 from bff.proxy.connecting import Connecting
 from bff.proxy.patience import STALL_LIMIT, Patience
 from bff.proxy.repetition import repeats
@@ -58,14 +59,13 @@ class Exchange:
         self.body: RequestBody = body_of(request.method, request.head, route.max_body)
         self.to_head_request = request.method == b"HEAD"
         self._admission: Admission | None = None
-        self.session: Session | None = None
+        self.session: CallSession | None = None
         self._connecting: Connecting | None = None
         self._back: Back | None = None
         self._bound: BoundToken | None = None
         self._request_head = b""
         self._out: list[bytes] = []
-        self._report = Report()
-        self._chunks_answer = False
+        self._report, self._chunks_answer = Report(), False
         self._patience = Patience(context.now, STALL_LIMIT)
         self._deadline = context.now + route.timeout
 
@@ -80,7 +80,7 @@ class Exchange:
     def admitted(self, target: bytes, token: AccessToken | None, session: Session | None) -> None:
         """Put the request head together and find a connection for it."""
         route, request, head = self._route, self._request, self._request.head
-        self._admission, self.session = None, session
+        self._admission, self.session = None, None if session is None else CallSession.of(session)
         self._deadline = self._context.now + route.timeout
         if token is not None and token.dpop_key is not None:
             self._bound, token = self._context.proofs.of(token, route, request.method, target), None

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from bff.proxy.context import ProxyContext
 
 _logger = logging.getLogger("bff.proxy")
+# What was read lives no longer than it must: its memory is used again while the processor has it at hand.
+_NO_FIELDS: list[tuple[bytes, bytes]] = []
 
 
 class Front(BrowserSocket):
@@ -128,10 +130,11 @@ class Front(BrowserSocket):
         if self._is_deaf:
             return
         version, is_upgrade = parser.get_http_version(), parser.should_upgrade()
+        fields, self.headers = self.headers, _NO_FIELDS
         incoming = Incoming(
             method=parser.get_method(),
             target=self.url,
-            fields=self.headers,
+            fields=fields,
             version=version,
             is_upgrade=is_upgrade,
             keep_alive=version == "1.1" and not is_upgrade and parser.should_keep_alive(),

@@ -90,7 +90,7 @@ class SessionWatch:
                 session, exchange.session = exchange.session, None
                 watched = self._watched.get(session.key)
                 if watched is None:
-                    watched = self._watched[session.key] = _Watched(session.key, session.record.expires_at)
+                    watched = self._watched[session.key] = _Watched(session.key, session.expires_at)
                 watched.calls.append(exchange)
         now, reads = self._clock(), 0
         for watched in tuple(self._watched.values()):
