@@ -9,6 +9,13 @@ from bff.check.posture_bcp import BCP_REQUIREMENTS
 from bff.check.posture_bff import BFF_REQUIREMENTS
 from bff.check.posture_binding import DPOP_REQUIREMENTS, MTLS_REQUIREMENTS
 from bff.check.posture_fapi import FAPI_REQUIREMENTS
+from bff.check.posture_openid import (
+    BCL_REQUIREMENTS,
+    ISS_REQUIREMENTS,
+    JARM_REQUIREMENTS,
+    OIDC_REQUIREMENTS,
+    RPL_REQUIREMENTS,
+)
 from bff.check.posture_par import PAR_REQUIREMENTS
 from bff.check.posture_request_object import JAR_REQUIREMENTS
 
@@ -20,6 +27,11 @@ REQUIREMENTS: Final[tuple[Requirement, ...]] = (
     *MTLS_REQUIREMENTS,
     *JAR_REQUIREMENTS,
     *FAPI_REQUIREMENTS,
+    *ISS_REQUIREMENTS,
+    *OIDC_REQUIREMENTS,
+    *JARM_REQUIREMENTS,
+    *RPL_REQUIREMENTS,
+    *BCL_REQUIREMENTS,
 )
 
 STANDARDS: Final = {
@@ -30,5 +42,10 @@ STANDARDS: Final = {
     "MTLS": "RFC 8705, mutual TLS",
     "JAR": "RFC 9101, signed authorization requests",
     "FAPI": "FAPI 2.0 Security Profile and Message Signing",
+    "ISS": "RFC 9207, the issuer in authorization responses",
+    "OIDC": "OpenID Connect Core 1.0",
+    "JARM": "JWT Secured Authorization Response Mode",
+    "RPL": "OpenID Connect RP-Initiated Logout 1.0",
+    "BCL": "OpenID Connect Back-Channel Logout 1.0",
 }
 """What each prefix of the identifiers stands for."""

@@ -28,6 +28,7 @@ def stands(metadata: ProviderMetadata | None, **settings: str) -> dict[str, Stan
 def test_every_requirement_is_judged_once_in_order() -> None:
     judged = [stand.requirement.id for stand in posture(provider_settings(), full_metadata())]
     counts = {"BFF": 28, "BCP": 23, "PAR": 8, "DPOP": 12, "MTLS": 4, "JAR": 5, "FAPI": 26}
+    counts |= {"ISS": 5, "OIDC": 7, "JARM": 3, "RPL": 5, "BCL": 11}
     assert judged == [f"{name}-{n}" for name, count in counts.items() for n in range(1, count + 1)]
     assert list(counts) == list(STANDARDS)
 
@@ -151,3 +152,26 @@ def test_proofs_count_where_they_are_sent(mode: str, listed: list[str] | None, s
     assert found["DPOP-1"].standing is (MET if sent else WAIVED)
     assert found["BCP-15"].standing is (MET if sent else NOT_MET)
     assert found["PAR-8"].standing is (MET if sent else WAIVED)
+
+
+def test_of_openid_what_the_provider_or_the_settings_leave_out_is_waived_with_the_reason() -> None:
+    found = stands(
+        full_metadata(
+            end_session_endpoint=...,
+            backchannel_logout_supported=...,
+            authorization_response_iss_parameter_supported=...,
+        ),
+        scopes="read",
+    )
+    for prefix in ("OIDC", "JARM", "RPL", "BCL"):
+        group = [stand for name, stand in found.items() if name.startswith(f"{prefix}-")]
+        assert {stand.standing for stand in group} == {WAIVED}
+    assert (found["ISS-1"].standing, found["ISS-2"].standing) == (MET, WAIVED)
+
+
+def test_openid_is_met_as_a_whole() -> None:
+    found = stands(full_metadata(), response_mode="jwt")
+    names = ("ISS-", "OIDC-", "JARM-", "RPL-", "BCL-")
+    assert {stand.standing for name, stand in found.items() if name.startswith(names)} == {MET}
+    assert stands(full_metadata(), id_token_hint="off")["RPL-1"].standing is NOT_MET
+    assert stands(full_metadata(), logout_url="https://id.example/logout")["RPL-1"].standing is WAIVED
