@@ -168,14 +168,17 @@ class Tunnel(Exchange):
 
     def back_lost(self, reason: str) -> None:
         """The upstream has closed: what it sent before still reaches the browser."""
-        if self.is_open:
-            back, self._back = self._back, None
-            if back is not None:
-                back.close()
+        if not self.is_open:
+            super().back_lost(reason)
+            return
+        back, self._back = self._back, None
+        if back is not None:
+            back.close()
+        if self._last_words is not None:
+            self._finish()
+        else:
             self.closes_front = True
             self._end(None)
-        else:
-            super().back_lost(reason)
 
     def front_lost(self) -> None:
         """The browser has closed: what it sent before still reaches the upstream."""

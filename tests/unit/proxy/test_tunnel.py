@@ -379,6 +379,29 @@ async def test_a_frame_that_does_not_end_keeps_nobody_from_closing() -> None:
     assert upstream.was_aborted
 
 
+async def test_a_browser_is_told_why_though_the_upstream_is_lost_meanwhile() -> None:
+    bench, browser, upstream = await opened()
+    bench.sweep_at(1)
+    browser.receive(from_browser(b"x" * 50)[:20])
+    bench.sessions.fakes.end("logout")
+    assert browser.take_written() == b""
+    upstream.lose()
+    assert closed(browser) == (1008, "session_ended")
+    assert bench.last_line.code == "session_ended"
+
+
+async def test_a_browser_that_leaves_while_it_is_told_leaves_nothing_open() -> None:
+    bench, browser, upstream = await opened()
+    bench.sweep_at(1)
+    browser.receive(from_browser(b"x" * 50)[:20])
+    bench.sessions.fakes.end("logout")
+    browser.lose()
+    await turns()
+    assert (bench.is_at_rest, upstream.is_closing()) == (True, True)
+    bench.sweep_at(5)
+    assert len(bench.log.lines) == 1
+
+
 async def test_a_browser_that_does_not_read_is_cut_off_when_its_session_ends() -> None:
     bench, browser, upstream = await opened()
     bench.sweep_at(1)
