@@ -51,11 +51,11 @@ class LiveUpstream:
     closed: asyncio.Queue[tuple[int | None, str | None]] = field(default_factory=asyncio.Queue)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
-    def routes(self, token: str = "user") -> str:
-        """Return the value of `BFF_ROUTES`."""
+    def routes(self, token: str = "user", *, prefix: str = "/api") -> str:
+        """Return the value of `BFF_ROUTES`: event streams below the prefix, WebSockets in `/live`."""
         url = "http://127.0.0.1:%d"
         return json.dumps([
-            {"prefix": "/api", "upstream": url % self.stream_port, "token": token},
+            {"prefix": prefix, "upstream": url % self.stream_port, "token": token},
             {"prefix": "/live", "upstream": url % self.socket_port, "token": token, "websocket": True},
         ])  # fmt: skip
 
