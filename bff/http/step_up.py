@@ -50,6 +50,15 @@ class StepUp:
         return urlencode(parameters, quote_via=quote, safe=":/")
 
 
+def refuses_token(fields: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether an upstream's challenge says that the access token is not valid (RFC 6750 section 3.1)."""
+    values = [value for name, value in fields if name.lower() == b"www-authenticate"]
+    return any(
+        challenge.scheme in _SCHEMES and challenge.parameters.get("error") == "invalid_token"
+        for challenge in (parse_challenges(values) if values else ())
+    )
+
+
 def demanded_step_up(fields: Sequence[tuple[bytes, bytes]], passed_on: Collection[str]) -> StepUp | None:
     """Return what an upstream's challenge demands, None if it demands nothing that can be asked for.
 

@@ -29,13 +29,11 @@ from bff.errors import (
 )
 from bff.http.cookies import cookie_values
 from bff.http.cross_origin import is_same_origin
-from bff.http.step_up import CHALLENGED, demanded_step_up
 from bff.http.targets import check_path, upstream_target
 from bff.http.websocket import check_handshake
 from bff.session.cookies import decode_handle
 
 if TYPE_CHECKING:
-    from bff.proxy.call_session import CallSession
     from bff.proxy.context import ProxiedRoute, ProxyContext
     from bff.proxy.request import Request
     from bff.session.record import AccessToken
@@ -248,19 +246,3 @@ class Admission:
         applicant, self._applicant = self._applicant, None
         if applicant is not None:
             applicant.refused(error)
-
-
-def step_up(
-    context: ProxyContext, status: int, fields: list[tuple[bytes, bytes]], session: CallSession
-) -> StepUpRequired | None:
-    """Return the error if an upstream demands another login than the session's (RFC 9470 section 4).
-
-    None too if the session's login is what it demands: a further one would change nothing, and the upstream's own
-    answer says what it has to say.
-    """
-    if status not in CHALLENGED:
-        return None
-    demand = demanded_step_up(fields, context.login_params)
-    if demand is None or demand.is_met(session.acr, session.auth_time, context.clock()):
-        return None
-    return StepUpRequired("upstream.step_up", login_query=demand.query)

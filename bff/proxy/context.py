@@ -122,6 +122,10 @@ class ClientTokenSource(Protocol):
         """Return one, asked for if need be."""
         ...
 
+    def distrust(self, target: TokenTarget) -> None:
+        """Get another for the next call: an API has refused this one."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ProxiedRoute:

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 from bff.errors import BadRequest, BodyTooLarge, GatewayError, NoSession, UpstreamTimeout, UpstreamUnavailable
 from bff.http.answer_head import AnswerHead
 from bff.http.upstream_head import upstream_head
-from bff.proxy.admission import Admission, step_up
+from bff.proxy.admission import Admission
 from bff.proxy.call_session import CallSession
+from bff.proxy.challenge import step_up
 from bff.proxy.connecting import Connecting
 from bff.proxy.patience import STALL_LIMIT, Patience
 from bff.proxy.repetition import repeats
@@ -172,7 +173,7 @@ class Exchange:
         )
         if self._bound is not None and repeats(self, self._back, self._bound, status, fields):
             return head.ends_with_connection
-        if self.session is not None and (demand := step_up(self._context, status, fields, self.session)) is not None:
+        if (demand := step_up(self._context, route, status, fields, self.session)) is not None:
             self.refused(demand)
             return False
         self.state = ANSWERING
@@ -180,8 +181,7 @@ class Exchange:
         self._chunks_answer = head.is_length_unknown and request.is_http_11
         # HTTP/1.0 knows an unknown length only as the end of the connection. And where the upstream answers before it
         # has read the request, what is left of it will be read and thrown away.
-        if (head.is_length_unknown and not request.is_http_11) or not self.body.is_complete:
-            self.closes_front = True
+        self.closes_front |= (head.is_length_unknown and not request.is_http_11) or not self.body.is_complete
         self._out.append(
             head.framed(
                 chunks=self._chunks_answer,

@@ -35,6 +35,9 @@ from bff.tokens.need import margin
 from bff.tokens.records import target_access_token
 from bff.tokens.turn import LEASE_LIFETIME, LONGEST_PAUSE, PAUSE, WAIT_FOR_PEER
 
+YOUNG: Final = 10.0
+"""Seconds in which a token that an API refuses is not replaced."""
+
 _FIRST_POLL, _LAST_POLL = 0.05, 0.25
 _NEXT_LOOK: Final = 2.0
 """Seconds until an instance looks again whether another has renewed the token."""
@@ -65,6 +68,7 @@ class ClientTokens:
         self._random_bytes = random_bytes
         self._on_refresh = on_refresh
         self._held: dict[str, AccessToken] = {}
+        self._distrusted: dict[str, str] = {}
         self._not_before: dict[str, float] = {}
         self._breaker = ProviderBreaker(clock=clock, threshold=1, pause=PAUSE)
         self._flights: Flights[AccessToken] = Flights(partial(ProviderUnavailable, "shutdown"))
@@ -87,6 +91,18 @@ class ClientTokens:
         if left > 0:
             raise ProviderUnavailable("client_token.paused", min(left, LONGEST_PAUSE))
         return await self._flights.join(target.name, lambda: self._obtain(target))
+
+    def distrust(self, target: TokenTarget) -> None:
+        """Get another token for the next call, for an API has refused this one.
+
+        One that is newer than `YOUNG` is kept: whoever refuses that would refuse the next as well, or has been sent
+        the one before it.
+        """
+        token = self._held.get(target.name)
+        if token is not None and self._clock() - _received_at(token) >= YOUNG:
+            event(logging.WARNING, "client_token.distrusted")
+            self._distrusted[target.name] = token.value
+            del self._held[target.name]
 
     async def close(self, within: float = 0.0) -> None:
         """Wait `within` seconds for requests under way; their answers can be had again."""
@@ -119,17 +135,18 @@ class ClientTokens:
             is_ours = await lease.acquire()
             token = await self._stored(target)
             now = self._clock()
-            if token is not None and not _is_due(token, now):
-                if is_ours:
-                    await lease.release()
+            if token is not None:
+                # Should the provider have no other, this one serves while it lives.
                 self._held[target.name] = token
-                return token
+                if not _is_due(token, now):
+                    if is_ours:
+                        await lease.release()
+                    return token
             if is_ours:
                 return None
-            alive = token or self._held.get(target.name)
+            alive = self._held.get(target.name)
             if alive is not None and alive.is_fresh(now, 0):
-                self._held[target.name] = alive
-                self._not_before[target.name] = now + _NEXT_LOOK
+                self._not_before[target.name] = min(now + _NEXT_LOOK, alive.expires_at or now)
                 return alive
             if now - started_at >= WAIT_FOR_PEER:
                 raise ProviderUnavailable("client_token.held_elsewhere", PAUSE)
@@ -176,7 +193,8 @@ class ClientTokens:
         except (SealBroken, msgspec.MsgspecError):
             # Of another version or key: it is replaced by the next.
             return None
-        return token if token.is_fresh(self._clock(), 0) else None
+        is_good = token.is_fresh(self._clock(), 0) and token.value != self._distrusted.get(target.name)
+        return token if is_good else None
 
     async def _share(self, target: TokenTarget, token: AccessToken) -> None:
         assert token.expires_at is not None, "a target's token always ends"
@@ -196,5 +214,9 @@ def _name(target: TokenTarget) -> str:
 
 def _is_due(token: AccessToken, now: float) -> bool:
     assert token.expires_at is not None, "a target's token always ends"
+    return not token.is_fresh(now, margin(token.expires_at - _received_at(token)))
+
+
+def _received_at(token: AccessToken) -> float:
     assert token.received_at is not None, "a target's token is dated"
-    return not token.is_fresh(now, margin(token.expires_at - token.received_at))
+    return token.received_at

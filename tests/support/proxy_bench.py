@@ -136,15 +136,22 @@ class FakeClientTokens:
 
     def __init__(self) -> None:
         self.token: AccessToken | None = AccessToken("client-token-1", None, ("read",))
+        self.may_obtain = asyncio.Event()
+        self.may_obtain.set()
+        self.distrusted: list[TokenTarget] = []
         self.obtained: AccessToken | Exception = AccessToken("client-token-2", None, ("read",))
 
     def held(self, target: TokenTarget, now: float) -> AccessToken | None:
         return self.token
 
     async def access_token(self, target: TokenTarget) -> AccessToken:
+        await self.may_obtain.wait()
         if isinstance(self.obtained, Exception):
             raise self.obtained
         return self.obtained
+
+    def distrust(self, target: TokenTarget) -> None:
+        self.distrusted.append(target)
 
 
 class FakePool(Pool):

@@ -115,6 +115,9 @@ class NoClientTokens:
     async def access_token(self, target: TokenTarget) -> AccessToken:
         raise ProviderUnavailable("test.no_client_token")
 
+    def distrust(self, target: TokenTarget) -> None:
+        return None
+
 
 def route_to(prefix: str, port: int, **changes: Any) -> ProxiedRoute:
     """Return a route to a port of this machine; by default it needs a session and has no upstream path."""

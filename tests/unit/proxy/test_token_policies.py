@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -246,3 +247,47 @@ async def test_a_demand_on_a_call_without_a_user_passes_through() -> None:
     upstream.receive(b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: " + STEP_UP + b"\r\nContent-Length: 2\r\n\r\nok")
     await turns()
     assert browser.take_written().endswith(b"ok")
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_distrusted"),
+    [
+        (b'401 Unauthorized\r\nWWW-Authenticate: Bearer error="invalid_token"', True),
+        (b'401 Unauthorized\r\nWWW-Authenticate: DPoP error="invalid_token"', True),
+        (b"401 Unauthorized\r\nWWW-Authenticate: Bearer", False),
+        (b"401 Unauthorized", False),
+        (b'403 Forbidden\r\nWWW-Authenticate: Bearer error="insufficient_scope"', False),
+        (b'200 OK\r\nWWW-Authenticate: Bearer error="invalid_token"', False),
+    ],
+)
+async def test_a_token_of_the_gateways_own_that_an_api_refuses_is_replaced_for_the_next_call(
+    answer: bytes, is_distrusted: bool
+) -> None:
+    bench = client_route()
+    browser = bench.browser()
+    upstream = await bench.asked(browser, request(b"GET", b"/api/x", SITE))
+    upstream.receive(b"HTTP/1.1 " + answer + b"\r\nContent-Length: 2\r\n\r\nok")
+    await turns()
+    assert browser.take_written().endswith(b"ok"), "the answer passes all the same"
+    assert bench.client_tokens.distrusted == ([TARGET] if is_distrusted else [])
+
+
+async def test_a_users_token_that_an_api_refuses_is_the_pages_matter() -> None:
+    bench = user_or_client_route()
+    answer = b'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer error="invalid_token"\r\nContent-Length: 0\r\n\r\n'
+    await answered_by(bench, answer)
+    assert bench.client_tokens.distrusted == []
+
+
+async def test_who_leaves_just_when_the_token_has_come_is_told_nothing() -> None:
+    bench = client_route()
+    bench.client_tokens.token = None
+    bench.client_tokens.may_obtain.clear()
+    browser = bench.browser()
+    browser.receive(request(b"GET", b"/api/x", SITE))
+    await turns()
+    bench.client_tokens.may_obtain.set()
+    asyncio.get_running_loop().call_soon(browser.lose)
+    await turns()
+    assert bench.is_at_rest
+    assert not bench.pool.backs

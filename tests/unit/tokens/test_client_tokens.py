@@ -208,3 +208,59 @@ async def test_closing_ends_what_is_under_way() -> None:
     with pytest.raises(ProviderUnavailable) as stopped:
         await call
     assert stopped.value.reason == "shutdown"
+
+
+async def test_a_fresh_instance_goes_on_with_the_shared_token_if_the_provider_has_no_other() -> None:
+    fleet = await ready(2)
+    value = await token(fleet)
+    await asyncio.sleep(DUE)
+    fleet.double.overrides["/token"] = lambda request: httpx2.Response(503)
+    assert await token(fleet, 1) == value
+
+
+async def test_an_instance_that_waits_does_not_leave_a_dead_token_alone() -> None:
+    fleet = await ready(2)
+    await token(fleet)
+    await asyncio.sleep(299)
+    await fleet.memory.acquire(f"client-token-lease:{PUBLIC.name}", owner="other", lifetime=2)
+    old = await token(fleet, 1)
+    await asyncio.sleep(1.1)
+    assert await token(fleet, 1) != old
+
+
+async def test_a_token_that_an_api_refuses_is_replaced_on_every_instance_by_one_request() -> None:
+    fleet = await ready(2)
+    old = {await token(fleet, number) for number in (0, 1)}
+    await asyncio.sleep(11)
+    for instance in fleet.instances:
+        instance.client_tokens.distrust(PUBLIC)
+    new = {await token(fleet, number) for number in (0, 1)}
+    assert len(new) == 1
+    assert new.isdisjoint(old)
+    assert fleet.token_requests == 2
+
+
+async def test_an_api_that_refuses_every_token_does_not_have_them_asked_for_endlessly() -> None:
+    fleet = await ready()
+    fleet[0].client_tokens.distrust(PUBLIC)
+    for _ in range(50):
+        await token(fleet)
+        fleet[0].client_tokens.distrust(PUBLIC)
+        await asyncio.sleep(1)
+    assert fleet.token_requests <= 6
+
+
+async def test_a_token_that_lives_for_no_time_at_all_is_not_shared() -> None:
+    fleet = await ready()
+    fleet.double.lifetime = 0
+    await token(fleet)
+    assert await fleet.memory.get(f"client-token:{PUBLIC.name}") is None
+
+
+async def test_a_provider_that_is_left_alone_is_left_alone_for_all_apis() -> None:
+    fleet = await ready()
+    fleet.double.overrides["/token"] = lambda request: httpx2.Response(503)
+    for target in (PUBLIC, OTHER):
+        with pytest.raises(ProviderUnavailable):
+            await token(fleet, target=target)
+    assert fleet.token_requests == 1

@@ -10,6 +10,7 @@ import pytest
 
 from bff.errors import ClientRefused, InvalidProviderAnswer, NoSession, ProviderUnavailable
 from bff.settings.token_target import TokenTarget
+from bff.tokens.records import record_with_target
 from tests.support.fleet import Fleet
 from tests.support.virtual_time import EPOCH, virtual_time
 
@@ -151,3 +152,78 @@ async def test_a_change_of_the_record_during_the_exchange_is_kept() -> None:
     record = (await fleet[0].sessions.resume(session.handle)).record
     assert record.claims["nickname"] == "ada"
     assert REPORTS.name in record.target_tokens
+
+
+async def test_an_instance_that_waited_takes_the_token_of_the_other() -> None:
+    fleet = Fleet(size=2)
+    session = await fleet.log_in()
+    name = f"exchange:{session.key}:{REPORTS.name}"
+    await fleet.memory.acquire(name, owner="other", lifetime=30)
+    call = asyncio.create_task(fleet[1].call(session.handle, REPORTS))
+    await asyncio.sleep(1)
+    token = await fleet[0].provider.targets.exchange(session.record, REPORTS)
+    record = record_with_target(session.record, REPORTS, token)
+    assert await fleet[0].sessions.replace(session, record) is not None
+    assert await call == token.value
+    assert fleet.token_requests == 1
+
+
+async def test_a_refusal_on_one_instance_is_heeded_by_the_others() -> None:
+    fleet = Fleet(size=2)
+    session = await fleet.log_in()
+    fleet.double.target_errors["reports"] = "invalid_target"
+    with pytest.raises(ClientRefused):
+        await fleet[0].call(session.handle, REPORTS)
+    with pytest.raises(ProviderUnavailable):
+        await fleet[1].call(session.handle, REPORTS)
+    assert fleet.token_requests == 1
+
+
+async def test_a_token_that_was_exchanged_elsewhere_meanwhile_is_not_exchanged_again() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    exchanger = fleet[0].tokens._exchanger
+    first = await exchanger.run(session, REPORTS)
+    assert (await exchanger.run(session, REPORTS)).session.record == first.session.record
+    assert fleet.token_requests == 1
+
+
+async def test_an_access_token_that_dies_before_its_turn_is_not_exchanged() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DEAD)
+    outcome = await fleet[0].tokens._exchanger.run(session, REPORTS)
+    assert isinstance(outcome.failure, ProviderUnavailable)
+    assert fleet.token_requests == 0
+
+
+async def test_a_provider_that_was_not_asked_is_asked_at_the_next_call() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+
+    def busy(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.PoolTimeout("busy")
+
+    fleet.double.overrides["/token"] = busy
+    with pytest.raises(ProviderUnavailable):
+        await fleet[0].call(session.handle, REPORTS)
+    del fleet.double.overrides["/token"]
+    assert (await fleet[0].call(session.handle, REPORTS)).startswith("exchanged-")
+
+
+async def test_a_record_that_never_stands_still_is_not_waited_for_for_ever() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    changes = 0
+
+    async def change() -> None:
+        nonlocal changes
+        changes += 1
+        fleet[0].store.before.clear()
+        await fleet.change_claims(session.handle, changes=changes)
+        fleet[0].store.before["update"] = change
+
+    fleet[0].store.before["update"] = change
+    with pytest.raises(ProviderUnavailable) as contended:
+        await fleet[0].call(session.handle, REPORTS)
+    assert contended.value.reason == "exchange.contended"
