@@ -9,6 +9,7 @@ FINDINGS: Final[dict[str, str]] = {
     "settings.valid": "All variables were read and agree with each other.",
     "settings.public_url": "Whether browsers reach the gateway by https.",
     "settings.trusted_proxies": "Whether the addresses of clients are known behind the proxy that ends TLS.",
+    "settings.client_certificate": "How long the client's certificate, and what signed it, is valid.",
     "provider.metadata": "The provider's metadata were fetched and can be used.",
     "provider.issuer": "The metadata name exactly the configured issuer.",
     "provider.keys": "The key set was fetched and has a key for the algorithms in use.",

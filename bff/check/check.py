@@ -16,15 +16,15 @@ from bff.check.files_checks import check_files
 from bff.check.findings import Finding, unusable
 from bff.check.posture import Facts, Stand
 from bff.check.provider_checks import ProviderChecks, ProviderFindings
-from bff.check.reach import reach
+from bff.check.reach import Connect, Place, Reached, reach
 from bff.check.report import Report
 from bff.check.requirements import REQUIREMENTS
-from bff.check.settings_checks import check_settings, fault_findings
+from bff.check.settings_checks import check_client_certificate, check_settings, fault_findings
 from bff.check.store_checks import StoreChecks, StoreFindings
 from bff.check.upstream_checks import UpstreamChecks, UpstreamFindings
 from bff.errors import SettingsInvalid
 from bff.oauth.metadata import ProviderMetadata
-from bff.provider import mutual_tls, open_pool
+from bff.provider import mutual_tls, open_pool, plain_tls
 from bff.provider.inspection import ProviderInspection
 from bff.settings import Settings, load_settings
 from bff.stores import open_store
@@ -75,12 +75,13 @@ async def examine(settings: Settings, *, limit: float = LIMIT) -> Report:
                 limit,
                 "store",
             ),
-            UpstreamChecks(settings, connect, time.time).run(upstreams),
+            UpstreamChecks(settings, _connect_to_upstreams(settings), time.time).run(upstreams),
         )
     finally:
         await inspection.close()
     findings = [
         *check_settings(settings),
+        *check_client_certificate(settings, time.time()),
         *provider.findings,
         *store.findings,
         *(finding for finding in unfinished if finding is not None),
@@ -93,6 +94,18 @@ async def examine(settings: Settings, *, limit: float = LIMIT) -> Report:
         register=_addresses(settings),
         posture=posture(settings, provider.metadata),
     )
+
+
+def _connect_to_upstreams(settings: Settings) -> Connect:
+    """Return how upstreams are connected to: only those that get tokens are shown the client's certificate."""
+    routes = [route for route in settings.routes if route.token != "none"]  # noqa: S105 -- a policy's name
+    known = {Place(route.upstream.hostname, route.upstream.port, route.upstream.scheme == "https") for route in routes}
+    shown, plain = mutual_tls(settings), plain_tls(settings)
+
+    async def connect(place: Place) -> Reached:
+        return await reach(place, shown if place in known else plain)
+
+    return connect
 
 
 def posture(settings: Settings, metadata: ProviderMetadata | None) -> list[Stand]:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Sequence
 
 from bff.check.findings import Finding, good, note, unusable
+from bff.check.upstream_checks import EXPIRES_SOON
 from bff.settings import Settings
+from bff.settings.credentials import certificate_ends_at
 
 _VARIABLE = re.compile(r"BFF_[A-Z_]+")
 
@@ -23,6 +25,18 @@ def check_settings(settings: Settings) -> list[Finding]:
         _public_url(settings),
         *_trusted_proxies(settings),
     ]
+
+
+def check_client_certificate(settings: Settings, now: float) -> list[Finding]:
+    """Return how long the client's certificate lives, if there is one; `now` in seconds since the epoch."""
+    if settings.client_cert is None:
+        return []
+    where, left = ("settings.client_certificate", "BFF_CLIENT_CERT"), certificate_ends_at(settings.client_cert) - now
+    cure = "Have it renewed, register it if the provider knows it by itself, and restart the gateway"
+    if left <= 0:
+        return [unusable(*where, "The client's certificate has expired", cure)]
+    seen = f"The client's certificate is valid for {left / 86400:.0f} more days"
+    return [note(*where, seen, cure) if left < EXPIRES_SOON else good(*where, seen)]
 
 
 def _fault(line: str) -> Finding:

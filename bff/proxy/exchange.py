@@ -121,9 +121,9 @@ class Exchange:
         front, body = self._front, self.body
         if front.is_write_paused:
             back.transport.pause_reading()
-        bound, head = self._bound, self._request_head
-        body.send_on(back, head if bound is None else bound.presented_in(head))
-        if not body.is_complete and body.received == 0 and self._request.expects_continue:
+        is_first = (bound := self._bound) is None or bound.may_repeat
+        body.send_on(back, self._request_head if bound is None else bound.presented_in(self._request_head))
+        if is_first and not body.is_complete and body.received == 0 and self._request.expects_continue:
             front.write_continue()
         if front.flow.read_paused and not (back.is_write_paused or self.accepts_upgrade):
             # Even if the request is complete: only who reads hears that the browser leaves.

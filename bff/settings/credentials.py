@@ -105,6 +105,11 @@ def is_key_of(key: Secret, chain: str) -> bool:
     return private.public_key().public_bytes(*form) == certificate.public_key().public_bytes(*form)
 
 
+def certificate_ends_at(chain: str) -> float:
+    """Return when the first certificate that expires does so, in seconds since the epoch."""
+    return min(each.not_valid_after_utc.timestamp() for each in load_pem_x509_certificates(chain.encode()))
+
+
 def _check_jwk(text: str) -> None:
     form = Unacceptable(
         "must be a JWK, or a JWK Set with the newest key first", "Write a JSON object with kty, or with keys"

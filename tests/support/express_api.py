@@ -15,11 +15,14 @@ PACKAGE = Path(__file__).resolve().parents[1] / "integration" / "express_api"
 
 
 @contextmanager
-def start_express_api(issuer: str, audience: str) -> Iterator[Server]:
-    """The API for access tokens of this issuer for this audience; left out where Node.js or a package is missing."""
+def start_express_api(issuer: str, audience: str, *, is_bound: bool = False) -> Iterator[Server]:
+    """The API for access tokens of this issuer for this audience; left out where Node.js or a package is missing.
+
+    If `is_bound` it takes no token that is not bound to a key (RFC 9449).
+    """
     node, modules = installed(PACKAGE, "The API with express-oauth2-jwt-bearer")
     port = reserve_port()
-    configuration = {"issuer": issuer, "audience": audience, "port": port}
+    configuration = {"issuer": issuer, "audience": audience, "port": port, "is_bound": is_bound}
     environment = clean_environment(API_CONFIGURATION=json.dumps(configuration))
     with running("express-api", [node, str(PACKAGE / "server.mjs"), str(modules)], environment) as child:
         url = f"http://127.0.0.1:{port}"

@@ -9,11 +9,13 @@ const require = createRequire(join(process.argv[2], 'node_modules', 'x.js'));
 const express = require('express');
 const { auth, requiredScopes } = require('express-oauth2-jwt-bearer');
 
-const { issuer, audience, port } = JSON.parse(process.env.API_CONFIGURATION);
+const { issuer, audience, port, is_bound: isBound } = JSON.parse(process.env.API_CONFIGURATION);
 
 const api = express();
 api.get('/healthz', (_, response) => response.json({ status: 'ok' }));
-api.use(auth({ issuerBaseURL: issuer, audience, tokenSigningAlg: 'RS256' }));
+// Either every token is bound to a key and comes with a proof, or whatever comes is taken as the library does by itself.
+const dpop = isBound ? { dpop: { enabled: true, required: true } } : {};
+api.use(auth({ issuerBaseURL: issuer, audience, tokenSigningAlg: 'RS256', ...dpop }));
 api.get('/whoami', (request, response) => {
   const { aud, sub, scope, client_id } = request.auth.payload;
   response.json({ api: audience, aud, sub, scope, client_id });

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from bff.check.findings import Level
-from bff.check.settings_checks import check_settings, fault_findings
+from bff.check.settings_checks import check_client_certificate, check_settings, fault_findings
 from bff.errors import SettingsInvalid
 from bff.settings import load_settings
+from tests.support.certificates import client_certificate
 from tests.support.provider_settings import provider_settings
 from tests.unit.check.facts import worse_than_good
 
@@ -63,3 +66,18 @@ def test_https_without_a_proxy_that_is_believed_is_noted() -> None:
 def test_plain_http_is_noted() -> None:
     settings = provider_settings(public_url="http://localhost:8080")
     assert worse_than_good(check_settings(settings)) == {"settings.public_url": Level.NOTE}
+
+
+@pytest.mark.parametrize(
+    "offset, level",
+    [(-30 * 86400.0, Level.GOOD), (-86400.0, Level.NOTE), (7200.0, Level.UNUSABLE)],
+)
+def test_a_client_certificate_is_spoken_of_before_it_ends(offset: float, level: Level) -> None:
+    certificate, key = client_certificate()
+    settings = provider_settings(client_cert=certificate, client_cert_key=key)
+    (finding,) = check_client_certificate(settings, time.time() + offset)
+    assert (finding.id, finding.level) == ("settings.client_certificate", level)
+
+
+def test_without_a_client_certificate_there_is_nothing_to_say_of_it() -> None:
+    assert check_client_certificate(provider_settings(), time.time()) == []

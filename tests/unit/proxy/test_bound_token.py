@@ -14,6 +14,7 @@ from bff.session.record import AccessToken
 from tests.support.dpop_verifier import DpopVerifier
 from tests.support.fake_transports import FakeTransport, turns
 from tests.support.proxy_bench import ProxyBench, signed_in
+from tests.unit.proxy.test_tunnel import AGREED, HANDSHAKE, bench_with_sockets
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 KEY = new_dpop_key(secrets.token_bytes)
@@ -297,3 +298,40 @@ async def test_a_key_that_cannot_be_read_refuses_the_call() -> None:
     await turns()
     assert browser.take_written().startswith(b"HTTP/1.1 500 ")
     assert bench.pool.transports == []
+
+
+async def test_a_websocket_is_opened_with_the_nonce_that_its_first_handshake_lacked() -> None:
+    bench, server = bench_with_sockets(), DpopVerifier()
+    bench.tokens.token = AccessToken("bound-1", None, ("openid", "read"), dpop_key=KEY.encoded)
+    bench.context.watch.start()
+    browser = bench.browser()
+    upstream = await call(bench, browser, HANDSHAKE)
+    verify(server, upstream.take_written(), path="/socket")
+    upstream.receive(demand())
+    await turns()
+    sent = upstream.take_written()
+    verify(server, sent, path="/socket", nonce="nonce-1")
+    assert b"\r\nUpgrade: websocket\r\n" in sent
+    upstream.receive(AGREED)
+    await turns()
+    written = browser.take_written()
+    assert written.startswith(b"HTTP/1.1 101 ")
+    assert written.count(b"HTTP/1.1") == 1
+
+
+async def test_a_browser_that_waits_to_be_asked_for_its_body_is_asked_once() -> None:
+    bench = bound_bench()
+    browser = bench.browser()
+    expecting = signed_in(b"POST", b"/api/x", b"Content-Length: 2\r\nExpect: 100-continue\r\n")
+    first = await call(bench, browser, expecting)
+    assert browser.take_written() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    first.receive(demand())
+    await turns()
+    assert browser.take_written() == b""
+    browser.receive(b"ok")
+    await turns()
+    second = bench.pool.transports[1]
+    assert second.take_written().endswith(b"\r\n\r\nok")
+    second.receive(OK)
+    await turns()
+    assert browser.take_written().startswith(b"HTTP/1.1 200 OK\r\n")
