@@ -18,6 +18,7 @@ from bff.check.posture_openid import (
 )
 from bff.check.posture_par import PAR_REQUIREMENTS
 from bff.check.posture_request_object import JAR_REQUIREMENTS
+from bff.check.posture_tokens import EXCHANGE_REQUIREMENTS, RESOURCE_REQUIREMENTS, STEP_UP_REQUIREMENTS
 
 REQUIREMENTS: Final[tuple[Requirement, ...]] = (
     *BFF_REQUIREMENTS,
@@ -27,6 +28,9 @@ REQUIREMENTS: Final[tuple[Requirement, ...]] = (
     *MTLS_REQUIREMENTS,
     *JAR_REQUIREMENTS,
     *FAPI_REQUIREMENTS,
+    *RESOURCE_REQUIREMENTS,
+    *EXCHANGE_REQUIREMENTS,
+    *STEP_UP_REQUIREMENTS,
     *ISS_REQUIREMENTS,
     *OIDC_REQUIREMENTS,
     *JARM_REQUIREMENTS,
@@ -42,6 +46,9 @@ STANDARDS: Final = {
     "MTLS": "RFC 8705, mutual TLS",
     "JAR": "RFC 9101, signed authorization requests",
     "FAPI": "FAPI 2.0 Security Profile and Message Signing",
+    "RES": "RFC 8707, resource indicators",
+    "TX": "RFC 8693, token exchange",
+    "STEP": "RFC 9470, step-up authentication",
     "ISS": "RFC 9207, the issuer in authorization responses",
     "OIDC": "OpenID Connect Core 1.0",
     "JARM": "JWT Secured Authorization Response Mode",

@@ -28,6 +28,7 @@ def stands(metadata: ProviderMetadata | None, **settings: str) -> dict[str, Stan
 def test_every_requirement_is_judged_once_in_order() -> None:
     judged = [stand.requirement.id for stand in posture(provider_settings(), full_metadata())]
     counts = {"BFF": 28, "BCP": 23, "PAR": 8, "DPOP": 12, "MTLS": 4, "JAR": 5, "FAPI": 26}
+    counts |= {"RES": 4, "TX": 5, "STEP": 6}
     counts |= {"ISS": 5, "OIDC": 7, "JARM": 3, "RPL": 5, "BCL": 11}
     assert judged == [f"{name}-{n}" for name, count in counts.items() for n in range(1, count + 1)]
     assert list(counts) == list(STANDARDS)
@@ -175,3 +176,32 @@ def test_openid_is_met_as_a_whole() -> None:
     assert {stand.standing for name, stand in found.items() if name.startswith(names)} == {MET}
     assert stands(full_metadata(), id_token_hint="off")["RPL-1"].standing is NOT_MET
     assert stands(full_metadata(), logout_url="https://id.example/logout")["RPL-1"].standing is WAIVED
+
+
+OWN_APIS = (
+    '[{"prefix": "/a", "upstream": "https://a.example", "resource": "https://a.example"},'
+    ' {"prefix": "/b", "upstream": "https://b.example", "audience": "b", "exchange": true}]'
+)
+CLIENT_API = '[{"prefix": "/a", "upstream": "https://a.example", "token": "client"}]'
+
+
+@pytest.mark.parametrize(
+    ("settings", "standings"),
+    [
+        ({"routes": OWN_APIS}, {"RES": MET, "TX": MET, "STEP": MET}),
+        ({"routes": CLIENT_API}, {"RES": WAIVED, "TX": WAIVED, "STEP": WAIVED}),
+        ({"routes": TWO_APIS, "login_params": "prompt"}, {"RES": WAIVED, "TX": WAIVED, "STEP": WAIVED}),
+        ({"resource": "https://a.example", "routes": NO_TOKEN}, {"RES": MET, "TX": WAIVED, "STEP": WAIVED}),
+    ],
+)
+def test_tokens_for_several_apis_and_step_up_are_judged_where_they_are_in_use(
+    settings: dict[str, str], standings: dict[str, Standing]
+) -> None:
+    judged = stands(full_metadata(), **settings)
+    for name, standing in standings.items():
+        assert {stand.standing for key, stand in judged.items() if key.startswith(f"{name}-")} == {standing}
+
+
+def test_routes_with_apis_of_their_own_need_no_audience_of_the_login() -> None:
+    assert stands(full_metadata(), routes=OWN_APIS)["BCP-16"].standing is MET
+    assert stands(full_metadata(), routes=TWO_APIS)["BCP-16"].standing is NOT_MET
