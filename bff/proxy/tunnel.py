@@ -112,12 +112,17 @@ class Tunnel(Exchange):
 
     def session_ended(self, error: NoSession) -> None:
         """Close both sides: what the token was given for is over."""
-        self._close(POLICY_VIOLATION, error.code, error.code)
+        if self.is_open:
+            self._close(POLICY_VIOLATION, error.code, error.code)
+        else:
+            super().session_ended(error)
 
     def leave(self) -> None:
         """Close both sides: this process ends."""
         if self.is_open:
             self._close(GOING_AWAY, "shutdown", "shutdown")
+        else:
+            super().leave()
 
     def _close(self, code: int, reason: str, log_code: str) -> None:
         if self._last_words is None and self.state is not State.ENDED:
@@ -172,8 +177,8 @@ class Tunnel(Exchange):
             super().back_lost(reason)
             return
         back, self._back = self._back, None
-        if back is not None:
-            back.close()
+        assert back is not None, "an open socket has two sides"
+        back.close()
         if self._last_words is not None:
             self._finish()
         else:

@@ -7,8 +7,9 @@ import logging
 import pytest
 
 from bff.errors import UpstreamUnavailable
+from bff.proxy import back as back_module
 from bff.proxy.back import Back
-from tests.support.fake_transports import FakeTransport, turns
+from tests.support.fake_transports import FakeTransport, turn_until, turns
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
@@ -426,3 +427,39 @@ async def test_back_pressure_of_the_upstream_is_passed_on_while_somebody_asks() 
     transport.write(b"x" * 100_000)
     transport.peer_takes_all()
     assert receiver.pauses == ["pause", "resume"]
+
+
+# --- closing gently ---
+
+
+@pytest.mark.parametrize("can_write_eof", [True, False], ids=["plain", "TLS"])
+async def test_after_closing_gently_what_still_arrives_is_dropped_and_the_connection_ends_in_time(
+    can_write_eof: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(back_module, "_LINGER", 0.01)
+    back, transport = Back(), FakeTransport(can_write_eof=can_write_eof)
+    transport.connect(back)
+    receiver = Receiver()
+    back.start(receiver)
+    back.close_gently()
+    assert transport.wrote_eof is can_write_eof
+    transport.receive(OK)
+    assert (receiver.heads, transport.is_closing()) == ([], False)
+    await turn_until(lambda: transport.was_aborted)
+    assert receiver.lost is None
+
+
+@pytest.mark.parametrize(
+    "content_type, expected",
+    [
+        (b"text/event-stream", True),
+        (b"Text/Event-Stream; charset=utf-8", True),
+        (b"application/json", False),
+        (None, False),
+    ],
+)
+async def test_an_event_stream_is_known_by_its_type(content_type: bytes | None, expected: bool) -> None:
+    back, transport, _ = asked()
+    line = b"" if content_type is None else b"content-TYPE: %b\r\n" % content_type
+    transport.receive(b"HTTP/1.1 200 OK\r\nX-Other: text/event-stream\r\n%bTransfer-Encoding: chunked\r\n\r\n" % line)
+    assert back.sends_events is expected

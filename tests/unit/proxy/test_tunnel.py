@@ -422,6 +422,55 @@ async def test_a_side_that_has_closed_is_not_told_again() -> None:
     assert closed(upstream) == (1008, "session_ended")
 
 
+async def test_a_browser_that_has_closed_is_answered_for_the_upstream_that_has_not() -> None:
+    bench, browser, upstream = await opened()
+    bench.sweep_at(1)
+    browser.receive(from_browser(b"\x03\xe8", CLOSE))
+    assert closed(upstream) == (1000, "")
+    bench.sessions.fakes.end("logout")
+    assert upstream.take_written() == b""
+    assert closed(browser) == (1008, "session_ended")
+
+
+async def test_a_socket_that_has_ended_is_not_ended_again() -> None:
+    bench, browser, upstream = await opened()
+    bench.sweep_at(1)
+    upstream.receive_eof()
+    await turns()
+    browser.take_written()
+    bench.sessions.fakes.end("logout")
+    assert browser.take_written() == b""
+    assert len(bench.log.lines) == 1
+
+
+@pytest.mark.parametrize("ending", ["session", "process"])
+async def test_an_answer_that_is_no_socket_ends_as_any_answer_does(ending: str) -> None:
+    bench = bench_with_sockets()
+    bench.context.watch.start()
+    browser = bench.browser()
+    upstream = await bench.asked(browser, HANDSHAKE)
+    upstream.receive(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+    bench.sweep_at(1)
+    if ending == "session":
+        bench.sessions.fakes.end("logout")
+    else:
+        bench.front_of(browser).shutdown()
+        bench.sweep_at(2)
+    await turns()
+    assert (browser.is_closing(), upstream.was_aborted, bench.is_at_rest) == (True, True, True)
+
+
+async def test_a_socket_of_nobody_is_counted_under_nobody() -> None:
+    bench = ProxyBench(routes=[route_to("/live", 1, reads_session=False, websocket=True)])
+    upstream = await bench.asked(bench.browser(), request(b"GET", b"/live/socket", ORIGIN + UPGRADE))
+    upstream.receive(AGREED + frame(b"x" * 10)[:1])
+    await turns()
+    upstream.receive(frame(b"x" * 10)[1:])
+    upstream.lose()
+    await turns()
+    assert bench.is_at_rest
+
+
 @pytest.mark.parametrize(
     "data, code, reason",
     [
