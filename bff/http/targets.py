@@ -23,8 +23,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # decodes before he looks for query and fragment.
 _AFTER_SEGMENT = re.compile(r"[;?#]")
 # What legacy code pages, where text is forced into one, have in the place of a slash or a backslash.
-_BEST_FIT = str.maketrans(dict.fromkeys("\u00a5\u20a9\u2044\u2215\u2216", "/"))
+_SLASHES = "\u00a5\u20a9\u2044\u2215\u2216"
+_BEST_FIT = str.maketrans(dict.fromkeys(_SLASHES, "/"))
+# Characters that are, or by decoding become, what gives a path its meaning.
+_MEANING = frozenset("./\\;?#% 0123456789abcdefABCDEF" + _SLASHES)
 _MOST_DECODINGS = 4
+LONGEST_DOUBTFUL = 8 * 1024
+"""Bytes of a path that needs a closer look, which costs more the longer it is; common servers take no longer one."""
 
 
 def split_target(target: bytes) -> tuple[bytes, bytes | None]:
@@ -42,6 +47,8 @@ def check_path(path: bytes) -> None:
     """Raise `BadRequest` if any reading of the path, by however lenient an upstream, could leave its own subtree."""
     if _PLAIN_PATH.fullmatch(path) is not None:
         return
+    if len(path) > LONGEST_DOUBTFUL:
+        raise BadRequest("target.length")
     if _PERCENT.search(path) is not None:
         raise BadRequest("target.percent_encoding")
     decoded = path
@@ -62,13 +69,19 @@ def _checked(path: bytes) -> str:
     if _CONTROL.search(text) is not None:
         raise BadRequest("target.control_character")
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+        text = _normalised(text)
     if "\\" in text:
         raise BadRequest("target.backslash")
     for segment in text.translate(_BEST_FIT).split("/"):
         if _AFTER_SEGMENT.split(segment, 1)[0].strip(" ") in (".", ".."):
             raise BadRequest("target.dot_segment")
     return text
+
+
+def _normalised(text: str) -> str:
+    """Return what normalisation (Unicode NFKC) makes of the text, as far as that has a meaning in a path."""
+    normal = {ord(sign): unicodedata.normalize("NFKC", sign) for sign in set(text) if not sign.isascii()}
+    return text.translate({code: signs for code, signs in normal.items() if not _MEANING.isdisjoint(signs)})
 
 
 def upstream_target(path: bytes, query: bytes | None, *, prefix: bytes, upstream_path: bytes) -> bytes:

@@ -96,9 +96,12 @@ async def play_request(seed: int) -> None:
                 answered[transport] = len(seen)
                 transport.receive(b"HTTP/1.1 204 No Content\r\n\r\n")
         await turns(3)
-    answers, has_more = await messages(bytes(browser.written), asked=[Asked(b"GET", b"/", b"", is_proxied=True)] * 9)
-    assert not has_more or b"HEAD" in data
-    assert all(answer.status in (200, 204) or 400 <= answer.status < 500 for answer in answers)
+    if b"HEAD" not in data:
+        # Of those, the lengths of bodies that do not come would have to be known.
+        asked = [Asked(b"GET", b"/", b"", is_proxied=True)]
+        answers, has_more = await messages(bytes(browser.written), asked=asked)
+        assert not has_more
+        assert all(answer.status in (200, 204) or 400 <= answer.status < 500 for answer in answers)
     browser.lose()
     await turns()
     assert bench.is_at_rest

@@ -43,3 +43,13 @@ def test_a_foreign_name_yields_nothing_and_nothing_crashes(headers: list[bytes],
 def test_what_was_written_is_read(pairs: list[tuple[str, str]]) -> None:
     header = "; ".join(f"{name}={value}" for name, value in pairs).encode()
     assert list(cookie_pairs([header])) == [(name.encode(), value.strip().encode()) for name, value in pairs]
+
+
+_PIECES = st.sampled_from(
+    (b"bff", b"b", b"ff", b";", b"=", b" ", b"\t", b'"', b"\xa0", b"\x85", b"\n", b"\x0b", b"BFF")
+)
+
+
+@given(st.lists(st.lists(_PIECES, max_size=20).map(b"".join), max_size=3))
+def test_looking_for_one_name_and_reading_all_pairs_find_the_same(headers: list[bytes]) -> None:
+    assert cookie_values(headers, b"bff") == [value for name, value in cookie_pairs(headers) if name == b"bff"]

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bff.errors import BadRequest
-from bff.http.targets import check_path, split_target, upstream_target
+from bff.http.targets import LONGEST_DOUBTFUL, check_path, split_target, upstream_target
 from tests.support.corpus import cases, octets
 
 UNSAFE = [octets(case) for case in cases("unsafe_targets.txt")]
@@ -102,12 +102,18 @@ def test_a_target_that_would_begin_with_two_slashes_is_refused(
         (b"/%5c", "target.backslash"),
         (b"/%2e", "target.dot_segment"),
         (b"/%2525252541", "target.percent_encoding"),
+        (b"/" + b"a" * (LONGEST_DOUBTFUL - 3) + b"%41", "target.length"),
     ],
 )
 def test_the_log_can_say_why(path: bytes, reason: str) -> None:
     with pytest.raises(BadRequest) as refused:
         check_path(path)
     assert refused.value.reason == reason
+
+
+def test_a_path_that_needs_no_closer_look_may_be_longer() -> None:
+    check_path(b"/" + b"a" * 2 * LONGEST_DOUBTFUL)
+    check_path(b"/" + b"a" * (LONGEST_DOUBTFUL - 4) + b"%41")
 
 
 # What upstreams make of a path.
