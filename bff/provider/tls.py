@@ -14,6 +14,7 @@ import httpx2
 
 from bff.settings import Settings
 
+_OPEN_FILES: Final = Path("/proc/self/fd")
 # What BCP 195 (RFC 9325 section 4.2) recommends for TLS 1.2; those of TLS 1.3 are not chosen here.
 _RECOMMENDED_CIPHERS: Final = "ECDHE+AESGCM"
 
@@ -52,9 +53,9 @@ def mutual_tls(settings: Settings) -> ssl.SSLContext:
 @contextmanager
 def _readable(text: str) -> Iterator[str]:
     """Make a text a file for as long as OpenSSL reads it, on no disk where the system can do without."""
-    if hasattr(os, "memfd_create"):
+    if hasattr(os, "memfd_create") and _OPEN_FILES.is_dir():
         descriptor = os.memfd_create("client-certificate")
-        path, is_on_disk = f"/proc/self/fd/{descriptor}", False
+        path, is_on_disk = str(_OPEN_FILES / str(descriptor)), False
     else:
         descriptor, path = tempfile.mkstemp()
         is_on_disk = True

@@ -49,7 +49,7 @@ class _Refusal:
 
     def answer_head(self, status: int, fields: list[tuple[bytes, bytes]]) -> bool:
         """Never called: the head of the answer is what brought this into being."""
-        raise AssertionError("an answer has one head")
+        raise AssertionError("an answer has one head")  # pragma: no cover -- never called
 
     def answer_body(self, data: bytes) -> None:
         """Drop a piece of the body."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +77,17 @@ def test_under_a_profile_tls_1_2_has_the_recommended_suites_alone(tmp_path: Path
     older = [suite["name"] for suite in context.get_ciphers() if suite["protocol"] != "TLSv1.3"]
     assert older
     assert all(name.startswith("ECDHE-") and "AES" in name and "GCM" in name for name in older)
+
+
+async def test_a_system_without_files_in_memory_takes_the_key_from_a_file_of_its_own_and_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    transport = ProviderTransport(open_pool(mutual_tls(settings(tmp_path))))
+    assert list(temporary.iterdir()) == []
+    async with RawServer(OK).running(demanding_context(tmp_path)) as port:
+        assert (await transport.get(f"https://127.0.0.1:{port}/", accept="*/*")).status == 200
+    await transport.close()

@@ -205,3 +205,9 @@ def test_tokens_for_several_apis_and_step_up_are_judged_where_they_are_in_use(
 def test_routes_with_apis_of_their_own_need_no_audience_of_the_login() -> None:
     assert stands(full_metadata(), upstream_url="", routes=OWN_APIS)["BCP-16"].standing is MET
     assert stands(full_metadata(), routes=TWO_APIS)["BCP-16"].standing is NOT_MET
+
+
+def test_a_certificate_is_not_for_upstreams_where_keys_bind_every_token() -> None:
+    certificate, key = client_certificate()
+    found = stands(full_metadata(), client_cert=certificate, client_cert_key=key, dpop="require")
+    assert (found["MTLS-3"].standing, found["MTLS-1"].standing) == (WAIVED, MET)

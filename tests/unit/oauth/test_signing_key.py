@@ -132,3 +132,11 @@ def test_a_weak_rsa_key_is_refused() -> None:
         weak = RSAKey.generate_key(1024)
     with pytest.warns(match="2048"), pytest.raises(UnusableKey, match="2048 bits"):
         parse_signing_keys(json.dumps(weak.as_dict(private=True)))
+
+
+def test_keys_that_may_not_sign_are_passed_over_and_one_must_be_left() -> None:
+    keys = [key_for(name).as_dict(private=True) for name in ("ES384", "PS256", "ES256")]
+    allowed = parse_signing_keys(json.dumps({"keys": keys}), algorithms=("PS256", "ES256"))
+    assert [key.algorithms for key in allowed] == [("PS256",), ("ES256",)]
+    with pytest.raises(UnusableKey, match="none of its keys can sign with PS256, ES256"):
+        parse_signing_keys(json.dumps(keys[0]), algorithms=("PS256", "ES256"))

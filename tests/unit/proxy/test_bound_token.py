@@ -69,6 +69,22 @@ async def test_a_call_carries_the_token_with_a_proof_for_the_upstreams_own_url()
     assert sent.startswith(b"GET /v1/x?secret=1 HTTP/1.1\r\nAuthorization: DPoP bound-1\r\n")
 
 
+@pytest.mark.parametrize(
+    "path, named",
+    [
+        (b"/%C3%A4/%7E", "/v1/%C3%A4/%7E"),
+        (b"/a:b@c;d=e,f'(g)*!$&+~-._", "/v1/a:b@c;d=e,f'(g)*!$&+~-._"),
+        (b"", "/v1"),
+    ],
+)
+async def test_the_proof_names_the_path_exactly_as_the_upstream_gets_it(path: bytes, named: str) -> None:
+    bench = bound_bench()
+    upstream = await call(bench, bench.browser(), signed_in(b"GET", b"/api" + path))
+    sent = upstream.take_written()
+    assert sent.startswith(b"GET /v1" + path + b" HTTP/1.1\r\n")
+    verify(DpopVerifier(), sent, path=named)
+
+
 async def test_a_bearer_token_gets_no_proof() -> None:
     bench = ProxyBench()
     upstream = await call(bench, bench.browser(), signed_in(b"GET", b"/api/x"))
