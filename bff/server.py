@@ -35,6 +35,9 @@ GRACEFUL_SHUTDOWN = 15
 """Seconds that open calls and streams get to end after a stop was asked for."""
 
 BACKLOG = 4096
+COLLECTOR_THRESHOLDS = (100_000, 20, 50)
+"""A call under way is some fifty objects, none in a cycle: waves of a thousand shall not each set off a search."""
+
 _CANNOT_LISTEN = 1
 
 
@@ -131,8 +134,7 @@ def _gateway(settings: Settings) -> Gateway:
     # What exists now lives as long as the process; looking through it again and again costs latency for nothing.
     gc.collect()
     gc.freeze()
-    # A call under way is some fifty objects, none in a cycle: waves of a thousand shall not each set off a search.
-    gc.set_threshold(100_000, 20, 50)
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
     # What it has to say the gateway says itself, in its own words.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return gateway

@@ -48,11 +48,12 @@ def is_due(record: SessionRecord, now: float, target: TokenTarget | None = None)
     token = record.access_token if target is None else record.target_tokens.get(target.name)
     if token is None:
         return True
-    if token.expires_at is None:
+    if token.is_fresh(now, MARGIN):
         return False
     received_at = token.received_at
     if received_at is None:
         received_at = record.created_at if record.refreshed_at is None else record.refreshed_at
+    assert token.expires_at is not None, "it would be fresh"
     return not token.is_fresh(now, margin(token.expires_at - received_at))
 
 
