@@ -90,10 +90,17 @@ class Site:
 
 @asynccontextmanager
 async def running_site(
-    *, random_bytes: Callable[[int], bytes] = secrets.token_bytes, beside: Site | None = None, **variables: str
+    *,
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    beside: Site | None = None,
+    metadata: dict[str, Any] | None = None,
+    **variables: str,
 ) -> AsyncIterator[Site]:
-    """Run a gateway over a memory store and a provider double, on virtual time; it shares the store of `beside`."""
-    double = ProviderDouble(clock=clock)
+    """Run a gateway over a memory store and a provider double, on virtual time.
+
+    It shares the store of `beside`; `metadata` are changes of the provider's from the start.
+    """
+    double = ProviderDouble(clock=clock, metadata=metadata or {})
     store = FaultyStore(MemoryStore(clock)) if beside is None else beside.store
     log = io.StringIO()
     gateway = create_app(

@@ -1,0 +1,8 @@
+"""An answer without state is refused, and its code is not used."""
+
+from tests.conformance.play import Play
+
+
+async def test_ensure_authorization_response_with_invalid_missing_state_fails(fapi_play: Play) -> None:
+    answer = await fapi_play.log_in(state=...)
+    await fapi_play.refused(answer, "callback.malformed", asked_last="/par")

@@ -1,0 +1,8 @@
+"""An ID token without the nonce is refused."""
+
+from tests.conformance.play import Play
+
+
+async def test_invalid_missing_nonce(fapi_play: Play) -> None:
+    fapi_play.lie(nonce=...)
+    await fapi_play.refused(await fapi_play.log_in(), "id_token.nonce", asked_last="/token")

@@ -1,0 +1,11 @@
+"""A logout token signed with another algorithm is refused with 400."""
+
+from tests.conformance.logout import post
+from tests.conformance.play import Play
+
+
+async def test_rp_backchannel_rpinitlogout_wrong_alg(play: Play) -> None:
+    await play.accepted(await play.log_in())
+    answer = await post(play, forge=lambda claims: play.sign(claims, algorithm="PS256"))
+    assert answer.status == 400
+    assert (await play.browser.session())["authenticated"] is True

@@ -1,0 +1,11 @@
+"""A logout token for another client is refused with 400."""
+
+from tests.conformance.logout import post
+from tests.conformance.play import Play
+
+
+async def test_rp_backchannel_rpinitlogout_wrong_aud(play: Play) -> None:
+    await play.accepted(await play.log_in())
+    answer = await post(play, claims={"aud": "another-client"})
+    assert answer.status == 400
+    assert (await play.browser.session())["authenticated"] is True
