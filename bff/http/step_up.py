@@ -17,7 +17,8 @@ _SCHEMES: Final = frozenset({"bearer", "dpop"})
 _ERROR: Final = "insufficient_user_authentication"
 _CONTEXTS = re.compile(r"[!#-\[\]-~]{1,256}(?: [!#-\[\]-~]{1,256}){0,9}", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
-_AS_GOOD_AS_NOW: Final = 60.0
+AS_GOOD_AS_NOW: Final = 30.0
+"""Seconds in which a login counts as made just now: for the way back to the page, and the page's first call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,15 @@ class StepUp:
     acr_values: tuple[str, ...] = ()
     max_age: int | None = None
 
-    def is_met(self, acr: str | None, auth_time: float | None, now: float) -> bool:
-        """Whether the login was such a one; one whose class or time nobody told was not."""
+    def is_met(self, acr: str | None, auth_time: float | None, now: float, *, at_least: float = 0.0) -> bool:
+        """Whether the login was such a one; one whose class or time nobody told was not.
+
+        `at_least` is the age up to which a login is never too old.
+        """
         if self.acr_values and acr not in self.acr_values:
             return False
         if self.max_age is not None or not self.acr_values:
-            longest = _AS_GOOD_AS_NOW if self.max_age is None else self.max_age
-            return auth_time is not None and now - auth_time <= longest
+            return auth_time is not None and now - auth_time <= max(self.max_age or 0, at_least)
         return True
 
     @property

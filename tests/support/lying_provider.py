@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 
+from bff.oauth.token_response import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
 from tests.support.leaks import Ledger
 from tests.support.lies import HONEST, TRUE_TOKENS, Answer, Bend, Changes, Draft, Tokens, applied, at_hash, json_answer
 from tests.support.signed_tokens import PrivateKey, public_jwk, rsa_key
 
+CLIENT_CREDENTIALS = "client_credentials"
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -35,9 +37,10 @@ class Asked:
     body: bytes
 
     def parameters(self) -> dict[str, str]:
-        """The parameters of the query or the form; a repeated one is a fault of the client."""
+        """The parameters of the query or the form; a repeated one is a fault of the client, but for `resource`."""
         pairs = parse_qsl(self.body.decode() if self.method == "POST" else self.query, keep_blank_values=True)
-        assert len(dict(pairs)) == len(pairs), "a parameter was sent twice"
+        once = [pair for pair in pairs if pair[0] != "resource"]
+        assert len(dict(once)) == len(once), "a parameter was sent twice"
         return dict(pairs)
 
 
@@ -77,6 +80,8 @@ class Realm:
         self.keys: list[dict[str, Any]] | None = None
         self.keys_answer: Answer | None = None
         self.bends: dict[str, Bend] = {}
+        self.targets: dict[str, Tokens] = {}
+        self.asked_for: list[tuple[str, str]] = []
         self.calls: Counter[str] = Counter()
         self.faults: list[str] = []
         self._logins: dict[str, list[Login]] = {}
@@ -194,8 +199,12 @@ class Realm:
     def _token(self, asked: Asked) -> Answer:
         self._check_client(asked)
         form = asked.parameters()
+        target = form.get("resource") or form.get("audience") or form.get("scope") or ""
+        self.asked_for.append((form["grant_type"], target))
         if form["grant_type"] == "refresh_token":
-            return self._refresh(form["refresh_token"])
+            return self._refresh(form["refresh_token"], self.targets.get(target))
+        if form["grant_type"] in (CLIENT_CREDENTIALS, TOKEN_EXCHANGE):
+            return self._target_token(form, self.targets.get(target, TRUE_TOKENS))
         assert form["grant_type"] == "authorization_code"
         verifier = self.ledger.secret("code verifier", form["code_verifier"])
         login = self._codes.pop(form["code"], None)
@@ -207,12 +216,23 @@ class Realm:
             return json_answer(400, error="invalid_grant")
         return self._grant(login, login.bend.tokens, nonce=login.parameters["nonce"])
 
-    def _refresh(self, refresh_token: str) -> Answer:
+    def _target_token(self, form: dict[str, str], bent: Tokens) -> Answer:
+        if bent.answer is not None:
+            return bent.answer
+        access_token = self.ledger.secret("access token", f"{form['grant_type'][-5:]}-{secrets.token_urlsafe(24)}")
+        members: dict[str, Any] = {"access_token": access_token, "token_type": "Bearer", "expires_in": 300}
+        if form["grant_type"] == TOKEN_EXCHANGE:
+            members["issued_token_type"] = ACCESS_TOKEN_TYPE
+        return json_answer(**applied(members, bent.members, self.clock()))
+
+    def _refresh(self, refresh_token: str, bent_target: Tokens | None = None) -> Answer:
         (login,) = [x for logins in self._logins.values() for x in logins if refresh_token in x.refresh_tokens]
         login.calls.append("refresh")
         login.refresh_requests.append(refresh_token)
         if refresh_token != login.refresh_tokens[-1] or refresh_token in login.revoked:
             return json_answer(400, error="invalid_grant")
+        if bent_target is not None:
+            return self._grant(login, bent_target)
         turn = len(login.refresh_requests) - 1
         bent = login.bend.refreshes[turn] if turn < len(login.bend.refreshes) else TRUE_TOKENS
         return self._grant(login, bent)

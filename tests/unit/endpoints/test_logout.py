@@ -11,6 +11,7 @@ import pytest
 
 from bff.session.cookies import decode_handle
 from bff.session.store import StoredSession
+from bff.settings.token_target import TokenTarget
 from tests.support.asgi_call import Answer, Fields
 from tests.support.gateway_browser import SESSION_COOKIE, Browser, Site, running_site
 from tests.support.signed_tokens import CLIENT_ID, ISSUER
@@ -76,6 +77,18 @@ async def test_the_tokens_are_revoked_after_the_answer(browser: Browser, site: S
     assert site.provider.revoked == []
     await asyncio.sleep(20)
     assert [token.split("-")[0] for token in site.provider.revoked] == ["refresh", "access"]
+
+
+async def test_the_tokens_for_other_apis_are_revoked_too(browser: Browser, site: Site) -> None:
+    await browser.sign_in()
+    handle = decode_handle(str(browser.session_cookie).encode())
+    assert handle is not None
+    tokens, target = site.gateway.tokens, TokenTarget(audience="reports", is_exchanged=True)
+    _, token = await tokens.access_token(await site.gateway.sessions.resume(handle), target)
+    await log_out(browser)
+    await asyncio.sleep(1)
+    assert token.value in site.provider.revoked
+    assert len(site.provider.revoked) == 3
 
 
 async def test_the_tokens_of_a_refresh_that_finishes_in_between_are_revoked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bff.http.step_up import StepUp, demanded_step_up
+from bff.http.step_up import AS_GOOD_AS_NOW, StepUp, demanded_step_up, refuses_token
 
 BOTH = ("acr_values", "max_age")
 
@@ -81,8 +81,8 @@ def test_without_a_challenge_nothing_is_demanded() -> None:
         (StepUp(("gold",), 60), "gold", 900.0, False),
         (StepUp(("gold",), 60), "silver", 950.0, False),
         (StepUp((), 60), None, 1030.0, True),
-        (StepUp(), None, 990.0, True),
-        (StepUp(), None, 900.0, False),
+        (StepUp(), None, 1000.0, True),
+        (StepUp(), None, 999.0, False),
         (StepUp(), "gold", None, False),
     ],
 )
@@ -101,3 +101,20 @@ def test_a_login_meets_a_demand_or_not(step_up: StepUp, acr: str | None, auth_ti
 )
 def test_the_login_url_asks_for_what_is_demanded(step_up: StepUp, query: str) -> None:
     assert step_up.query == query
+
+
+@pytest.mark.parametrize("max_age", [0, 5, None])
+def test_a_login_made_just_now_is_not_too_old_for_an_api_that_wants_it_newer_still(max_age: int | None) -> None:
+    step_up = StepUp((), max_age)
+    assert step_up.is_met(None, 1000.0 - AS_GOOD_AS_NOW, 1000.0, at_least=AS_GOOD_AS_NOW)
+    assert not step_up.is_met(None, 999.0 - AS_GOOD_AS_NOW, 1000.0, at_least=AS_GOOD_AS_NOW)
+    assert not StepUp(("gold",), max_age).is_met("silver", 1000.0, 1000.0, at_least=AS_GOOD_AS_NOW)
+
+
+@pytest.mark.parametrize(
+    ("line", "refuses"),
+    [(b"Bearer error=invalid_token", True), (b"Basic error=invalid_token", False), (b"Bearer error=other", False)],
+)
+def test_a_token_is_refused_by_a_challenge_that_says_so(line: bytes, refuses: bool) -> None:
+    assert refuses_token([(b"www-authenticate", line)]) is refuses
+    assert not refuses_token([(b"x", line)])

@@ -219,6 +219,16 @@ async def test_a_demand_that_the_login_meets_already_passes_as_the_upstreams_ans
     assert b"WWW-Authenticate: " + STEP_UP in written
 
 
+async def test_an_api_that_wants_a_login_newer_than_now_does_not_send_browsers_in_a_circle() -> None:
+    bench = ProxyBench()
+    bench.sessions.record = {"auth_time": NOW - 10}
+    challenge = b"WWW-Authenticate: Bearer error=insufficient_user_authentication, max_age=0"
+    answer = b"HTTP/1.1 401 Unauthorized\r\n" + challenge + b"\r\nContent-Length: 3\r\n\r\nno!"
+    assert (await answered_by(bench, answer)).take_written().endswith(b"no!")
+    bench.sessions.record = {"auth_time": NOW - 60}
+    assert b"step_up_required" in (await answered_by(bench, answer)).take_written()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
