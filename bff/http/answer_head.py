@@ -8,6 +8,7 @@ from typing import Final
 
 from bff.errors import UpstreamUnavailable
 from bff.http.framing import content_length, is_chunked
+from bff.http.relocation import Relocation
 
 # Fields of one hop, those we write ourselves, and those by which one upstream would speak for the whole origin: delete
 # its cookies, move its traffic to another host, have its addresses reported, or command the server in front of us.
@@ -35,7 +36,9 @@ _WITHHELD: Final = frozenset(
         b"x-request-id",
     }
 )
-_TAKEN: Final = frozenset({b"content-length", b"transfer-encoding", b"set-cookie", b"cache-control", b"vary", b"date"})
+_TAKEN: Final = frozenset(
+    {b"content-length", b"transfer-encoding", b"set-cookie", b"cache-control", b"vary", b"date", b"location"}
+)
 # By these a shared cache is told to keep what Cache-Control says is private (RFC 9213 and its forerunners).
 _SHARED_CACHE: Final = frozenset({b"surrogate-control", b"edge-control", b"x-accel-expires"})
 _BODYLESS: Final = frozenset({204, 304})
@@ -99,6 +102,7 @@ class AnswerHead:
         to_head_request: bool,
         is_personal: bool,
         cookie_names: frozenset[bytes] = frozenset(),
+        relocation: Relocation | None = None,
     ) -> None:
         status_line = STATUS_LINES.get(status)
         if status_line is None:
@@ -134,6 +138,9 @@ class AnswerHead:
                 name, separator, _ = value.partition(b"=")
                 if separator and name.strip(b" \t") in cookie_names:
                     lines.append(b"Set-Cookie: %b\r\n" % value)
+        if b"location" in taken:
+            for value in taken[b"location"]:
+                lines.append(b"Location: %b\r\n" % (value if relocation is None else relocation.of(value)))
         if b"cache-control" in taken or b"vary" in taken:
             lines.extend(_cache_lines(taken.get(b"cache-control"), taken.get(b"vary"), is_personal=is_personal))
         elif is_personal:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bff.errors import GatewayError
 from bff.http.forwarded import Network
+from bff.http.relocation import Relocation
 from bff.http.routes import RouteTable
 from bff.http.step_up import StepUp
 from bff.proxy.bound_token import UpstreamProofs
@@ -152,6 +153,7 @@ class ProxiedRoute:
     user_target: TokenTarget | None = None
     client_target: TokenTarget | None = None
     step_up: StepUp | None = None
+    relocation: Relocation | None = None
 
     @staticmethod
     def dev_server(upstream: UpstreamUrl, meter: Meter) -> ProxiedRoute:
@@ -187,6 +189,11 @@ class ProxiedRoute:
             user_target=route.user_target,
             client_target=route.client_target,
             step_up=StepUp(route.acr_values, route.max_age) if route.demands_step_up else None,
+            relocation=Relocation(
+                host=upstream.host.encode("ascii"),
+                path=upstream.path.encode("ascii"),
+                prefix=route.prefix.rstrip("/").encode("ascii"),
+            ),
         )
 
 

@@ -165,12 +165,9 @@ class Exchange:
         """Pass the head of the answer on; return whether the body ends only with the upstream's connection."""
         route, request = self._route, self._request
         head = AnswerHead(
-            status,
-            fields,
-            to_head_request=self.to_head_request,
-            is_personal=route.reads_session,
-            cookie_names=route.cookie_names,
-        )
+            status, fields, to_head_request=self.to_head_request, is_personal=route.reads_session,
+            cookie_names=route.cookie_names, relocation=route.relocation,
+        )  # fmt: skip
         if self._bound is not None and repeats(self, self._back, self._bound, status, fields):
             return head.ends_with_connection
         if (demand := step_up(self._context, route, status, fields, self.session)) is not None:

@@ -54,7 +54,10 @@ def test_all_that_can_be_known_of_a_route_before_a_request_is() -> None:
         timeout=5.0,
         max_body=100,
         meter=meter,
+        relocation=made.relocation,
     )
+    assert made.relocation is not None
+    assert made.relocation.of(b"https://api.example:8443/v1/x") == b"/api/x"
 
 
 @pytest.mark.parametrize(

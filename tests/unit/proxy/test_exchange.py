@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 
 from bff.errors import UpstreamTimeout, UpstreamUnavailable
+from bff.http.relocation import Relocation
 from bff.proxy.exchange import Exchange
 from bff.proxy.state import State
 from tests.support.fake_transports import FakeTransport, turns
@@ -1010,3 +1011,13 @@ async def test_bytes_that_are_no_request_end_one_connection_and_not_the_process(
     browser = bench.browser()
     await bench.asked(browser, request(b"GET", b"/open/x") + b"\x00\x01 no request\r\n\r\n")
     assert not bench.context.is_stopping
+
+
+async def test_a_redirection_to_the_upstreams_own_address_leads_through_the_gateway() -> None:
+    relocation = Relocation(host=b"upstream.example", path=b"/v1", prefix=b"/api")
+    bench = ProxyBench(routes=[route_to("/api", 1, upstream_path=b"/v1", reads_session=False, relocation=relocation)])
+    browser = bench.browser()
+    upstream = await bench.asked(browser, request(b"GET", b"/api/x"))
+    upstream.receive(b"HTTP/1.1 307 X\r\nlocation: http://upstream.example/v1/x/\r\nContent-Length: 0\r\n\r\n")
+    await turns()
+    assert b"\r\nLocation: /api/x/\r\n" in browser.take_written()
