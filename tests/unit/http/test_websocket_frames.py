@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bff.http.websocket_frames import LONGEST_REASON, FrameFault, FrameStream, close_frame
@@ -42,6 +42,7 @@ FRAMES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(frames=st.lists(FRAMES, max_size=6), cuts=st.lists(st.integers(0, 2000), max_size=20))
 def test_good_frames_pass_unchanged_however_they_are_cut(frames: list[bytes], cuts: list[int]) -> None:
     data, stream, passed, start = b"".join(frames), upstream(), b"", 0

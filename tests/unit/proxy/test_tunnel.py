@@ -6,6 +6,8 @@ import base64
 import hashlib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bff.proxy import open_sockets
 from tests.support import fake_transports
@@ -571,3 +573,30 @@ async def test_a_session_has_only_so_many_sockets_and_gets_another_when_one_is_c
     first.lose()
     await turns()
     await bench.asked(bench.browser(), HANDSHAKE, count=3)
+
+
+PIECES = st.lists(st.binary(max_size=140), min_size=1, max_size=5)
+
+
+@settings(deadline=None)
+@given(down=PIECES, up=PIECES, cut=st.integers(1, 40), steps=st.integers(0, 60))
+async def test_wherever_a_session_ends_each_side_gets_whole_frames_and_then_a_close(
+    down: list[bytes], up: list[bytes], cut: int, steps: int
+) -> None:
+    bench, browser, upstream = await opened()
+    bench.sweep_at(1)
+    from_above = b"".join(frame(payload, BINARY) for payload in down)
+    from_below = b"".join(from_browser(payload, BINARY) for payload in up)
+    ends = max(len(from_above), len(from_below))
+    for step, start in enumerate(range(0, ends, cut)):
+        if step == steps:
+            bench.sessions.fakes.end("logout")
+        upstream.receive(from_above[start : start + cut])
+        browser.receive(from_below[start : start + cut])
+    if ends <= steps * cut:
+        bench.sessions.fakes.end("logout")
+    for transport, sent in ((browser, down), (upstream, up)):
+        *passed, last = read_frames(transport.take_written())
+        assert (last.opcode, last.close_code, last.close_reason) == (CLOSE, 1008, "session_ended")
+        assert [each.payload for each in passed] == sent[: len(passed)]
+    assert bench.is_at_rest
