@@ -27,7 +27,7 @@ from bff.proxy.browser_socket import BrowserSocket
 from bff.proxy.exchange import Exchange
 from bff.proxy.incoming import HEAD_LIMIT, Incoming, check_host, judge
 from bff.proxy.patience import HEAD_DEADLINE, KEEP_ALIVE
-from bff.proxy.pipeline import Pipeline
+from bff.proxy.pipeline import MOST_WAITING, Pipeline
 from bff.proxy.request import Request
 from bff.proxy.tunnel import Tunnel
 
@@ -141,6 +141,11 @@ class Front(BrowserSocket):
             read_size=self._section_size if self._begins_with_read else None,
         )
         if self._is_busy or self._waiting:
+            if len(self._waiting) == MOST_WAITING:
+                # The last one that is kept ends the connection; whoever asked for more may ask again (RFC 9112 9.3.2).
+                self._waiting.last.keep_alive = False
+                self._is_deaf = True
+                return
             self._waiting.append(incoming)
         else:
             self._dispatch(incoming)

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from bff.proxy.incoming import Incoming
 
 HOLD_LIMIT = 64 * 1024
+MOST_WAITING = 1000
+"""Requests that may wait: parsed they take many times the memory of their bytes."""
 
 
 class Pipeline(deque["Incoming"]):

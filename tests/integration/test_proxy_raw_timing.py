@@ -160,8 +160,8 @@ async def test_a_browser_that_half_closes_has_left_and_leaves_nothing(proxy: Pro
     await assert_all_is_well(proxy, upstream)
 
 
-async def test_thousands_of_pipelined_requests_are_answered_in_order(proxy: ProxyServer, upstream: Upstream) -> None:
-    count = 3000
+async def test_a_thousand_pipelined_requests_are_answered_in_order(proxy: ProxyServer, upstream: Upstream) -> None:
+    count = 1000
     async with proxy.connection() as client:
         data = b"".join(proxy.request(b"GET", b"/open/%d" % number) for number in range(count))
         sending = asyncio.create_task(client.send(data))

@@ -10,6 +10,7 @@ import pytest
 
 from bff.proxy.incoming import FIELD_LIMIT, HEAD_LIMIT
 from bff.proxy.patience import HEAD_DEADLINE, KEEP_ALIVE, LINGER, STALL_LIMIT
+from bff.proxy.pipeline import MOST_WAITING
 from tests.support.fake_transports import FakeTransport, turn_until, turns
 from tests.support.proxy_bench import ProxyBench, request, signed_in
 
@@ -148,6 +149,18 @@ async def test_a_long_pipeline_is_no_deep_recursion() -> None:
 
 
 # Nothing is read as a part of another request.
+
+
+async def test_only_so_many_requests_wait_and_the_last_of_them_ends_the_connection() -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    upstream = await bench.asked(browser, request(b"GET", b"/open/first") + request(b"GET", b"/bff/x") * 3000)
+    assert len(bench.front_of(browser)._waiting) == MOST_WAITING
+    browser.receive(request(b"GET", b"/bff/x"))
+    upstream.receive(OK)
+    await turn_until(browser.is_closing)
+    assert statuses(browser.take_written()) == [200] * (1 + MOST_WAITING)
+    assert bench.is_at_rest
 
 
 async def test_a_request_after_the_last_one_reaches_no_upstream() -> None:
