@@ -181,7 +181,7 @@ def test_the_readmes_javascript_sends_nobody_to_the_login_and_back_to_the_same_p
 
 
 def test_the_error_that_is_shown_is_a_real_one(gateway: GatewayServer) -> None:
-    *_, example = (json.loads(block.text) for block in page("docs/endpoints.md").blocks)
+    *_, example = (json.loads(block.text) for block in page("docs/endpoints.md").blocks if block.language == "json")
     answer = httpx2.get(f"{gateway.url}/api/timesheets", headers={**SAME_ORIGIN, "Cookie": f"bff={'A' * 43}"})
     real = answer.json()
     assert (answer.status_code, answer.headers["content-type"]) == (example["status"], "application/problem+json")
