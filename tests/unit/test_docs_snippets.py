@@ -81,7 +81,8 @@ SHOWN = {
     "docs/architecture.md: cookie ": "a picture",
     "docs/architecture.md: browser ": "a picture",
     "docs/deployment.md: browser ": "a picture",
-    "docs/proxied-call.md:          request head": "tests/unit/proxy/test_states_documentation.py::test_the_drawing_has_every_state_and_no_other",
+    "docs/proxied-call.md:          request head": "tests/unit/proxy/test_states_documentation.py::"
+    "test_the_drawing_has_every_state_and_no_other",
     "docs/proxied-call.md: call ": "a picture",
     "docs/check.md:ok ": f"{CHECK}::test_the_example_in_the_documentation_is_what_the_command_prints",
     "docs/check.md:ACL ": f"{CHECK}::test_the_documented_rights_are_enough_for_everything_and_one_less_is_told",
