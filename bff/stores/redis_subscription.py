@@ -19,7 +19,7 @@ from redis import exceptions
 
 from bff.session.store import EndListener
 from bff.stores.redis_connections import OpenConnection
-from bff.stores.redis_faults import FOREIGN_ERRORS, is_silence, reason_of
+from bff.stores.redis_faults import FOREIGN_ERRORS, PROTOCOL, is_silence, reason_of
 from bff.stores.redis_scripts import decode_ending
 
 PING_INTERVAL: Final = 0.5
@@ -52,8 +52,8 @@ class Subscription:
                     await self._listen(connection)
                 finally:
                     await connection.disconnect(nowait=True)
-            except FOREIGN_ERRORS as error:
-                reason = reason_of(error)
+            except Exception as error:  # noqa: BLE001 -- whatever went wrong, nobody may believe that all is heard
+                reason = reason_of(error) if isinstance(error, FOREIGN_ERRORS) else PROTOCOL
                 self._listener.deaf(reason)
                 await asyncio.sleep(RETRY_PAUSE if is_silence(reason) else REFUSED_PAUSE)
 

@@ -104,7 +104,7 @@ async def scene(provider: ProviderServer, valkey: ValkeyRunner, **variables: Any
         streams, sockets = [], []
         for gateway in (first, second):
             opening = asyncio.ensure_future(open_stream(browser, gateway, stack))
-            stream = await upstream.streams.get()
+            stream = await asyncio.wait_for(upstream.streams.get(), 30)
             assert stream.head.count(b"\r\nAuthorization: Bearer ") == 1
             await stream.send(b"first")
             streams.append(await opening)
@@ -154,7 +154,7 @@ async def test_whatever_is_open_ends_with_its_session_on_every_instance(
         await open_scene.assert_all_ended("session_ended")
 
 
-@pytest.mark.parametrize("limits", [{"BFF_SESSION_IDLE": "3s"}, {"BFF_SESSION_IDLE": "4s", "BFF_SESSION_MAX": "4s"}])
+@pytest.mark.parametrize("limits", [{"BFF_SESSION_IDLE": "10s"}, {"BFF_SESSION_IDLE": "10s", "BFF_SESSION_MAX": "10s"}])
 async def test_whatever_is_open_ends_at_the_limits_of_its_session(
     provider: ProviderServer, valkey: ValkeyRunner, limits: dict[str, str]
 ) -> None:
