@@ -1,4 +1,4 @@
-"""The command line: `bff serve`, `bff check`, `bff keygen`. The only place that reads the process's environment."""
+"""The command line: `bff serve`, `check`, `jwks` and `keygen`. The only place that reads the process's environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 
 from bff.errors import SettingsInvalid
 from bff.oauth.signing_key import parse_signing_keys
-from bff.settings import load_settings
+from bff.settings import Settings, load_settings
 from bff.settings.profile import PROFILE_ALGORITHMS
 from bff.stores.redis_address import parse_redis_address
 
@@ -34,6 +34,17 @@ def _checks() -> dict[str, Callable[[str], object]]:
     }
 
 
+def _settings() -> Settings:
+    """Return the settings of the environment; the end if there are none."""
+    try:
+        return load_settings(os.environ, checks=_checks())
+    except SettingsInvalid as invalid:
+        click.echo(f"bff cannot start: {len(invalid.faults)} fault(s) in the configuration", err=True)
+        for fault in invalid.faults:
+            click.echo(f"  {fault}", err=True)
+        sys.exit(_CONFIGURATION_UNUSABLE)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="bff")
 def main() -> None:
@@ -43,13 +54,7 @@ def main() -> None:
 @main.command()
 def serve() -> None:
     """Run the gateway."""
-    try:
-        settings = load_settings(os.environ, checks=_checks())
-    except SettingsInvalid as invalid:
-        click.echo(f"bff cannot start: {len(invalid.faults)} fault(s) in the configuration", err=True)
-        for fault in invalid.faults:
-            click.echo(f"  {fault}", err=True)
-        sys.exit(_CONFIGURATION_UNUSABLE)
+    settings = _settings()
     # Imported here so that a faulty configuration is reported without waiting for the server's libraries.
     from bff.server import serve as run
 
@@ -73,6 +78,17 @@ def check(as_json: bool) -> None:
             click.echo(report.text(colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR")), nl=False)
 
     sys.exit(check_environment(os.environ, checks=_checks(), show=show))
+
+
+@main.command()
+def jwks() -> None:
+    """Print the public halves of the keys in BFF_CLIENT_KEY as a JWK Set, to be registered at the provider."""
+    key = _settings().client_key
+    if key is None:
+        click.echo("BFF_CLIENT_KEY is not set: there is no key to register.", err=True)
+        sys.exit(_CONFIGURATION_UNUSABLE)
+    keys = [each.public_jwk() for each in parse_signing_keys(key.reveal())]
+    click.echo(json.dumps({"keys": keys}, indent=2))
 
 
 @main.command()

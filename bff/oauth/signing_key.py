@@ -14,6 +14,7 @@ from bff.oauth.base64url import encode
 from bff.oauth.json_document import MalformedDocument, parse_object
 from bff.oauth.keys import MIN_RSA_BITS
 
+_PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "n", "e")
 _MAX_SIZE = 256 * 1024
 _KINDS: dict[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 # In the order of choice when the provider lists what it takes: PS256 over RS256 (FAPI 2.0 section 5.4.1).
@@ -48,6 +49,17 @@ class SigningKey:
         if supported is not None:
             return next((name for name in self.algorithms if name in supported), None)
         return "RS256" if "RS256" in self.algorithms else self.algorithms[0]
+
+    def public_jwk(self) -> dict[str, Any]:
+        """Return the public half, as the provider is to know it (RFC 7517 section 4)."""
+        members = self._key.as_dict(private=False)
+        jwk = {name: members[name] for name in _PUBLIC_MEMBERS if name in members} | {"use": "sig"}
+        if self.kid is not None:
+            jwk["kid"] = self.kid
+        # A key for RSA signatures is good for several algorithms, which the provider may choose among.
+        if not isinstance(self._key, RSAKey) or len(self.algorithms) == 1:
+            jwk["alg"] = self.algorithms[0]
+        return jwk
 
     def restricted_to(self, algorithms: Collection[str]) -> SigningKey:
         """Return the same key for no other algorithms than these."""

@@ -61,6 +61,7 @@ RUN_BY = {
     r"docker compose .*": "needs a container engine; the file is held against its parts",
     r"kubectl .*": "needs a cluster; what it applies is rendered and held against the schemas",
     r"python3 -m venv .*|\S+/bin/pip .*": BY_HAND + "the image's build runs the same steps",
+    r"bff jwks": "tests/unit/test_command_line_jwks.py::test_the_public_halves_are_printed_newest_first",
     r"openssl genpkey .*": "tests/unit/test_docs_snippets.py::test_the_key_that_openssl_makes_is_one_to_sign_with",
     r"install .*": BY_HAND + "the files it names exist",
     r"systemctl .*": BY_HAND + "the unit is examined by systemd-analyze",

@@ -140,3 +140,29 @@ def test_keys_that_may_not_sign_are_passed_over_and_one_must_be_left() -> None:
     assert [key.algorithms for key in allowed] == [("PS256",), ("ES256",)]
     with pytest.raises(UnusableKey, match="none of its keys can sign with PS256, ES256"):
         parse_signing_keys(json.dumps(keys[0]), algorithms=("PS256", "ES256"))
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "Ed25519", "PS256"])
+def test_the_public_half_is_what_the_provider_verifies_with_and_no_more(algorithm: str) -> None:
+    private = key_for(algorithm).as_dict(private=True)
+    (key,) = parse_signing_keys(
+        json.dumps({**private, "kid": "k1", "use": "sig", "key_ops": ["sign"], "x_note": "mine"})
+    )
+    public = key.public_jwk()
+    assert public["kid"] == "k1"
+    assert public["use"] == "sig"
+    assert not {"d", "p", "q", "dp", "dq", "qi", "key_ops", "x_note"} & public.keys()
+    token = key.sign({"a": 1}, algorithm=algorithm)
+    keys = parse_keys(key_set(public))
+    assert verify_signature(token, keys, [algorithm], kind="t", types=["jwt"]).claims == {"a": 1}
+
+
+def test_a_key_that_is_good_for_one_algorithm_says_so() -> None:
+    def registered(algorithm: str, **members: str) -> dict[str, Any]:
+        (key,) = parse_signing_keys(json.dumps({**key_for(algorithm).as_dict(private=True), **members}))
+        return key.public_jwk()
+
+    assert registered("ES256")["alg"] == "ES256"
+    assert "alg" not in registered("PS256")
+    assert registered("PS256", alg="PS256")["alg"] == "PS256"
+    assert "kid" not in registered("ES256")
