@@ -16,6 +16,9 @@ CHALLENGED: Final = frozenset({401, 403})
 _SCHEMES: Final = frozenset({"bearer", "dpop"})
 _ERROR: Final = "insufficient_user_authentication"
 _CONTEXTS = re.compile(r"[!#-\[\]-~]{1,256}(?: [!#-\[\]-~]{1,256}){0,9}", re.ASCII)
+_LONGEST: Final = 1024
+"""Characters of a parameter that the login endpoint passes on."""
+
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 AS_GOOD_AS_NOW: Final = 30.0
 """Seconds in which a login counts as made just now: for the way back to the page, and the page's first call."""
@@ -77,7 +80,7 @@ def demanded_step_up(fields: Sequence[tuple[bytes, bytes]], passed_on: Collectio
 
 def _demand(parameters: dict[str, str], passed_on: Collection[str]) -> StepUp | None:
     contexts, seconds = parameters.get("acr_values"), parameters.get("max_age")
-    if contexts is not None and not ("acr_values" in passed_on and _CONTEXTS.fullmatch(contexts)):
+    if contexts is not None and ("acr_values" not in passed_on or not _is_list_of_contexts(contexts)):
         return None
     if (seconds is not None or contexts is None) and "max_age" not in passed_on:
         return None
@@ -87,3 +90,7 @@ def _demand(parameters: dict[str, str], passed_on: Collection[str]) -> StepUp | 
         acr_values=() if contexts is None else tuple(contexts.split(" ")),
         max_age=None if seconds is None else int(seconds),
     )
+
+
+def _is_list_of_contexts(text: str) -> bool:
+    return len(text) <= _LONGEST and _CONTEXTS.fullmatch(text) is not None

@@ -41,6 +41,7 @@ def test_a_demand_is_read(line: bytes, demand: StepUp) -> None:
         b'Bearer error="insufficient_user_authentication", acr_values="\xe4"',
         b'Bearer error="insufficient_user_authentication", acr_values="' + b" ".join([b"a"] * 11) + b'"',
         b'Bearer error="insufficient_user_authentication", acr_values="' + b"a" * 257 + b'"',
+        b'Bearer error="insufficient_user_authentication", acr_values="' + b" ".join([b"a" * 204] * 5) + b'b"',
         b'Bearer error="insufficient_user_authentication", max_age="-1"',
         b'Bearer error="insufficient_user_authentication", max_age="1e3"',
         b'Bearer error="insufficient_user_authentication", max_age="1234567890"',
