@@ -20,6 +20,7 @@ _MOST_INTERIM = 8
 _LARGEST_HEAD = 64 * 1024
 _MOST_FIELDS = 200
 _SWITCHING_PROTOCOLS = 101
+_END_OF_HEAD = b"\r\n\r\n"
 _LINGER = 2.0
 
 
@@ -86,23 +87,16 @@ class Back(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.receiver: AnswerReceiver | None = None
-        self.is_lost = False
-        self.is_write_paused = False
+        self.is_lost = self.is_write_paused = self.has_answered = False
         self.served = 0
         self.idle_since = 0.0
-        self.has_answered = False
         self._parser = httptools.HttpResponseParser(self)
-        self._status = 0
+        self._status = self._section_size = self._interim = 0
         self._fields: list[tuple[bytes, bytes]] = []
-        self._section_size = 0
         self._in_head = True
         self._until_close = self._has_ended = False
-        self._is_complete = False
-        self._is_in_doubt = False
-        self._keep_alive = False
-        self._interim = 0
+        self._is_complete = self._is_in_doubt = self._keep_alive = self._is_lingering = False
         self._tunnel: UpgradeReceiver | None = None
-        self._is_lingering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -111,9 +105,8 @@ class Back(asyncio.Protocol):
     def start(self, receiver: AnswerReceiver) -> None:
         """Give the connection to an exchange, whose request the caller writes next."""
         self.receiver = receiver
-        self.has_answered = False
+        self.has_answered = self._until_close = False
         self._interim = 0
-        self._until_close = False
 
     @property
     def is_reusable(self) -> bool:
@@ -180,6 +173,13 @@ class Back(asyncio.Protocol):
                 self._fail(_reason(error))
                 return
         if self._is_complete:
+            if (
+                self.receiver is not None
+                and self.receiver.to_head_request
+                and not (data.endswith(_END_OF_HEAD) or _END_OF_HEAD.endswith(data))
+            ):
+                # Too little of a body for the parser to tell of it.
+                self._is_in_doubt = True
             self._complete()
         elif self._section_size > _LARGEST_HEAD:
             # Nothing but header or trailer lines, or chunk extensions, for longer than any of them may be.
@@ -262,8 +262,10 @@ class Back(asyncio.Protocol):
             self.receiver.answer_body(body)
 
     def on_message_complete(self) -> None:
-        if self._status >= 200 and not self._in_head:
+        if self._status >= 200 and not self._in_head and not self._is_complete:
             self._is_complete = True
+            # The parser heeds a `Connection` in the trailer section, and reads no further answer.
+            self._keep_alive = self._keep_alive and self._parser.should_keep_alive()
         self._section_size = 0
         self._in_head = True
 

@@ -189,6 +189,13 @@ async def test_trailers_are_dropped() -> None:
     assert (receiver.body, back.is_reusable) == (b"hello", True)
 
 
+@pytest.mark.parametrize("name", [b"Connection", b"connection", b"Proxy-Connection"])
+async def test_a_connection_whose_trailer_section_says_that_it_closes_is_not_used_again(name: bytes) -> None:
+    back, transport, receiver = asked()
+    transport.receive(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + name + b": close\r\n\r\n")
+    assert (receiver.is_complete, back.is_reusable) == (True, False)
+
+
 @pytest.mark.parametrize(
     "interim",
     [
@@ -247,10 +254,19 @@ async def test_an_answer_to_head_has_no_body_whatever_its_head_says(length: byte
         assert (again.body, again.is_complete) == (b"hello", True)
 
 
+async def test_an_answer_to_head_may_be_cut_anywhere() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for cut in range(1, len(answer)):
+        back, transport, receiver = asked(to_head_request=True)
+        transport.receive(answer[:cut])
+        transport.receive(answer[cut:])
+        assert (receiver.is_complete, back.is_reusable) == (True, True)
+
+
 @pytest.mark.parametrize(
     "length", [b"Content-Length: 5\r\n", b"Content-Length: 0\r\n", b"Transfer-Encoding: chunked\r\n"]
 )
-@pytest.mark.parametrize("rest", [b"hello", b"5\r\nhello\r\n0\r\n\r\n", OK, b"x"])
+@pytest.mark.parametrize("rest", [b"hello", b"5\r\nhello\r\n0\r\n\r\n", OK, b"x", b"5", b"5\r", b"5\r\n"])
 async def test_bytes_after_an_answer_to_head_put_the_connection_in_doubt(length: bytes, rest: bytes) -> None:
     back, transport, receiver = asked(to_head_request=True)
     transport.receive(b"HTTP/1.1 200 OK\r\n" + length + b"\r\n" + rest)
