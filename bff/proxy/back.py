@@ -20,7 +20,6 @@ _MOST_INTERIM = 8
 _LARGEST_HEAD = 64 * 1024
 _MOST_FIELDS = 200
 _SWITCHING_PROTOCOLS = 101
-_END_OF_HEAD = b"\r\n\r\n"
 _LINGER = 2.0
 
 
@@ -173,13 +172,9 @@ class Back(asyncio.Protocol):
                 self._fail(_reason(error))
                 return
         if self._is_complete:
-            if (
-                self.receiver is not None
-                and self.receiver.to_head_request
-                and not (data.endswith(_END_OF_HEAD) or _END_OF_HEAD.endswith(data))
-            ):
-                # Too little of a body for the parser to tell of it.
-                self._is_in_doubt = True
+            receiver, end = self.receiver, b"\r\n\r\n"
+            if receiver is not None and receiver.to_head_request and not (data.endswith(end) or end.endswith(data)):
+                self._is_in_doubt = True  # by too little of a body for the parser to tell of it
             self._complete()
         elif self._section_size > _LARGEST_HEAD:
             # Nothing but header or trailer lines, or chunk extensions, for longer than any of them may be.
