@@ -75,7 +75,7 @@ async def examine(settings: Settings, *, limit: float = LIMIT) -> Report:
                 limit,
                 "store",
             ),
-            UpstreamChecks(settings, _connect_to_upstreams(settings), time.time).run(upstreams),
+            UpstreamChecks(settings, connect_to_upstreams(settings), time.time).run(upstreams),
         )
     finally:
         await inspection.close()
@@ -96,7 +96,7 @@ async def examine(settings: Settings, *, limit: float = LIMIT) -> Report:
     )
 
 
-def _connect_to_upstreams(settings: Settings) -> Connect:
+def connect_to_upstreams(settings: Settings) -> Connect:
     """Return how upstreams are connected to: only those that get tokens are shown the client's certificate."""
     routes = [route for route in settings.routes if route.token != "none"]  # noqa: S105 -- a policy's name
     known = {Place(route.upstream.hostname, route.upstream.port, route.upstream.scheme == "https") for route in routes}

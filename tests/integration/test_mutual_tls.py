@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import ssl
 import tempfile
@@ -10,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from bff.check.check import connect_to_upstreams
+from bff.check.reach import Place
 from bff.errors import ProviderUnavailable
 from bff.provider import mutual_tls, open_pool, plain_tls
 from bff.provider.transport import ProviderTransport
@@ -91,3 +95,22 @@ async def test_a_system_without_files_in_memory_takes_the_key_from_a_file_of_its
     async with RawServer(OK).running(demanding_context(tmp_path)) as port:
         assert (await transport.get(f"https://127.0.0.1:{port}/", accept="*/*")).status == 200
     await transport.close()
+
+
+async def test_bff_check_shows_the_certificate_to_the_upstreams_that_get_tokens_alone(tmp_path: Path) -> None:
+    context = demanding_context(tmp_path)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    shown: list[bool] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        shown.append(bool(writer.get_extra_info("peercert")))
+        writer.close()
+
+    server = await asyncio.start_server(note, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        for policy in ("user", "none"):
+            route = {"prefix": "/api", "upstream": f"https://127.0.0.1:{port}", "token": policy}
+            known = settings(tmp_path, upstream_url="", routes=json.dumps([route]))
+            await connect_to_upstreams(known)(Place("127.0.0.1", port, is_secure=True))
+    assert shown == [True, False]

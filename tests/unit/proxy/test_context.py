@@ -68,6 +68,13 @@ def test_the_token_policy_becomes_two_facts(token: str, reads: bool, anonymous: 
     assert (made.reads_session, made.allows_anonymous) == (reads, anonymous)
 
 
+@pytest.mark.parametrize("token, shown", [("user", True), ("user-or-none", True), ("client", True), ("none", False)])
+def test_the_clients_certificate_is_for_upstreams_that_get_tokens(token: str, shown: bool) -> None:
+    made = ProxiedRoute.of(settings_route(token=token), Meter(), shows_certificate=True)
+    assert made.origin.shows_certificate is shown
+    assert ProxiedRoute.of(settings_route(token=token), Meter()).origin.shows_certificate is False
+
+
 def test_a_pages_development_server_gets_what_is_nobody_elses_and_no_token() -> None:
     made = ProxiedRoute.dev_server(parse_upstream_url("http://127.0.0.1:5173"), Meter())
     assert (made.prefix_bytes, made.reads_session, made.websocket) == (b"", False, True)
