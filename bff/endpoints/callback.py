@@ -153,7 +153,7 @@ class CallbackEndpoint:
             raise
         if replaced is not None and replaced.subject != session.record.subject:
             # Not the same user's: many providers would revoke the new tokens along with the old.
-            self._provider.revoke_later(refresh_token=replaced.refresh_token, access_token=replaced.access_token.value)
+            self._provider.revoke_all_later(replaced)
         return session
 
     def _record(self, login: Login) -> SessionRecord:

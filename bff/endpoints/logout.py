@@ -64,8 +64,6 @@ class LogoutEndpoint:
         record = await self._sessions.end_presented(handle, "logout") or seen
         if record is None:
             return self._post_logout_path
-        self._provider.revoke_later(refresh_token=record.refresh_token, access_token=record.access_token.value)
-        for token in record.target_tokens.values():
-            self._provider.revoke_later(refresh_token=None, access_token=token.value)
+        self._provider.revoke_all_later(record)
         state = self._states.issue(self._random_bytes(RANDOM_LENGTH), self._clock())
         return self._provider.end_session_url(record, state=state) or self._post_logout_path

@@ -233,6 +233,12 @@ class Provider:
         """Revoke tokens in the background; `close` waits for it."""
         self._revocation.later(refresh_token=refresh_token, access_token=access_token)
 
+    def revoke_all_later(self, record: SessionRecord) -> None:
+        """Revoke all that a session holds, the tokens for other APIs too, in the same way."""
+        self.revoke_later(refresh_token=record.refresh_token, access_token=record.access_token.value)
+        for token in record.target_tokens.values():
+            self.revoke_later(refresh_token=None, access_token=token.value)
+
     async def revoke(self, token: str, hint: str) -> bool:
         """Revoke one token; raises nothing, returns whether the provider has confirmed it."""
         return await self._revocation.revoke(token, hint)

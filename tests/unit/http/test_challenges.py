@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bff.http.challenges import MAX_SIZE, Challenge, parse_challenges
 
@@ -72,3 +74,10 @@ def test_what_is_too_long_or_too_many_holds_none() -> None:
     assert parse_challenges([b"Bearer realm=" + b"a" * MAX_SIZE]) == []
     assert parse_challenges([b", ".join([b"Bearer"] * 17)]) == []
     assert len(parse_challenges([b", ".join([b"Bearer"] * 16)])) == 16
+
+
+@given(st.lists(st.one_of(st.binary(max_size=80), st.text(alphabet='Bearer=",\\ \ta', max_size=80).map(str.encode))))
+def test_whatever_an_upstream_sends_is_read_or_not_without_another_error(values: list[bytes]) -> None:
+    for challenge in parse_challenges(values):
+        assert challenge.scheme
+        assert challenge.scheme == challenge.scheme.lower()
