@@ -18,6 +18,10 @@ from typing import Any
 
 import httpx2
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.sync.server import ServerConnection, serve
+from websockets.typing import Origin
 
 from bff.proxy.patience import KEEP_ALIVE
 from tests.certification.browser import Browser
@@ -110,8 +114,26 @@ def api() -> Iterator[Api]:
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def echo_url() -> Iterator[str]:
+    """The URL of a server that echoes what comes over its WebSockets."""
+
+    def echo(connection: ServerConnection) -> None:
+        for message in connection:
+            connection.send(message)
+
+    with serve(echo, "127.0.0.1", 0) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.socket.getsockname()[1]}"
+        server.shutdown()
+        thread.join()
+
+
 @pytest.fixture(scope="module", params=EDGES)
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, api: Api) -> Iterator[Site]:
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, api: Api, echo_url: str
+) -> Iterator[Site]:
     place = new_place(tmp_path_factory.mktemp(request.param))
     with ExitStack() as stack:
         provider = stack.enter_context(start_provider())
@@ -123,6 +145,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
                 public_url=place.public_url,
                 BFF_TRUSTED_PROXIES="127.0.0.1",
                 BFF_MAX_BODY=str(MAX_BODY),
+                BFF_ROUTES=json.dumps([{"prefix": "/live", "upstream": echo_url, "websocket": True}]),
             )
         )
         edge = stack.enter_context(EDGES[request.param](replace(place, gateway_port=gateway.port)))
@@ -165,6 +188,21 @@ def test_events_arrive_as_they_are_sent(site: Site, browser: Browser) -> None:
         assert next(chunks) == b"data: first\n\n"
         site.api.go_on.set()
         assert b"".join(chunks) == b"data: second\n\n"
+
+
+def test_a_websocket_passes_and_is_told_when_its_session_ends(site: Site, browser: Browser) -> None:
+    public_url = site.edge.place.public_url
+    cookie = browser.cookies.header(f"{public_url}/", same_site=True, top_level_get=False)
+    url = f"{public_url.replace('https', 'wss')}/live/socket"
+    fields = {"Cookie": cookie or ""}
+    with connect(url, ssl=site.edge.trust(), origin=Origin(public_url), additional_headers=fields, proxy=None) as it:
+        for message in ("hello", b"\x00" * 100_000):
+            it.send(message)
+            assert it.recv(30) == message
+        assert browser.fetch("/bff/logout", method="POST", headers={"accept": "application/json"}).status == 200
+        with pytest.raises(ConnectionClosed):
+            it.recv(30)
+    assert (it.protocol.close_code, it.protocol.close_reason) == (1008, "session_ended")
 
 
 def test_the_clients_address_is_what_the_edge_saw_and_not_what_the_client_says(site: Site, browser: Browser) -> None:
