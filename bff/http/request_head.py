@@ -105,6 +105,9 @@ _TAKE_AND_PASS: Final = 3
 _MOST_NAMES = 2048
 _LONGEST_NAME = 64
 
+# What browsers and proxies usually say of the connection.
+_NAMES_NO_FIELD: Final = ([b"keep-alive"], [b"Keep-Alive"], [b"close"])
+
 _kinds: dict[bytes, tuple[int, bytes]] = {}
 
 
@@ -144,12 +147,16 @@ class RequestHead:
                     fields[lower] = [value]
         self.fields = fields
         self.passing = passing
-        self.content_length = content_length(fields.get(b"content-length"), _fault)
-        self.is_chunked = is_chunked(fields.get(b"transfer-encoding"), _fault)
-        if self.is_chunked and self.content_length is not None:
-            raise _fault("both")
-        if b"connection" in fields:
-            self._withhold_named(fields[b"connection"])
+        self.content_length: int | None = None
+        self.is_chunked = False
+        if b"content-length" in fields or b"transfer-encoding" in fields:
+            self.content_length = content_length(fields.get(b"content-length"), _fault)
+            self.is_chunked = is_chunked(fields.get(b"transfer-encoding"), _fault)
+            if self.is_chunked and self.content_length is not None:
+                raise _fault("both")
+        connection = fields.get(b"connection")
+        if connection is not None and connection not in _NAMES_NO_FIELD:
+            self._withhold_named(connection)
 
     def _withhold_named(self, connection: list[bytes]) -> None:
         """Drop the fields that `Connection` declares to be for one hop only (RFC 9110 section 7.6.1)."""

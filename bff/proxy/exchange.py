@@ -175,10 +175,11 @@ class Exchange:
             return False
         self.state = ANSWERING
         self._report.answered(status)
-        self._chunks_answer = head.is_length_unknown and request.is_http_11
+        is_length_unknown = head.is_length_unknown
+        self._chunks_answer = is_length_unknown and request.is_http_11
         # HTTP/1.0 knows an unknown length only as the end of the connection. And where the upstream answers before it
         # has read the request, what is left of it will be read and thrown away.
-        self.closes_front |= (head.is_length_unknown and not request.is_http_11) or not self.body.is_complete
+        self.closes_front |= (is_length_unknown and not request.is_http_11) or not self.body.is_complete
         self._out.append(
             head.framed(
                 chunks=self._chunks_answer,
