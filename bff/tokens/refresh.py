@@ -3,7 +3,8 @@
 lease ─> read again ─> fresh: done
                    ├─> paused: not now
                    └─> the provider ─┬─> tokens: written, or revoked if the session is gone
-                                     ├─> invalid_grant: a peer's tokens, else the session ends
+                                     ├─> invalid_grant: a peer's tokens, else the session ends; if it was said of
+                                     │                  one API, only after the login's own token is refused as well
                                      └─> no usable answer: a pause; the session stays as it is
 """
 
@@ -105,6 +106,8 @@ class Refresher:
             refreshed = await self._provider.refresh(session.record, need.target)
         except GrantRefused:
             self._breaker.succeeded()
+            if need.target is not None:
+                return await self._after_target_refused(session, lease, need)
             return await self._after_grant_refused(session)
         except ProviderBusy as failure:
             # Nobody was asked: that is no reason to leave the provider, or this session, alone for a while.
@@ -133,6 +136,20 @@ class Refresher:
         self._on_refresh("grant_refused")
         await self._sessions.end(session.key, "grant_refused")
         raise SessionEnded("refresh.grant_refused")
+
+    async def _after_target_refused(self, session: Session, lease: Lease, need: Need) -> Refreshed:
+        """Ask for the login's own token: if that is refused too the session is over, else only this API is.
+
+        Some providers say `invalid_grant` where they miss the consent to one API (as Entra ID does), and that must not
+        log everybody out.
+        """
+        await self._pauses.begin(need.key(session.key), LONGEST_PAUSE)
+        outcome = await self._with_lease(session, lease, Need(is_forced=True))
+        if outcome.failure is not None:
+            return outcome
+        failure = ClientRefused("target.grant_refused")
+        event(failure.log_level, "refresh.failed", reason=failure.reason)
+        return Refreshed(outcome.session, failure)
 
     async def _left(self, key: str, need: Need) -> float:
         """Return how many seconds the provider is still to be left alone, by what any instance knows."""

@@ -87,6 +87,7 @@ LIES = (
     of_refresh("the resource is unknown", "token.invalid_target", spent=False, answer=refused("invalid_target")),
     of_refresh("the grant is not for this client", "token.unauthorized_client", spent=False,
                answer=refused("unauthorized_client")),
+    of_refresh("the grant is refused for it alone", "target.grant_refused", answer=refused("invalid_grant")),
     of_refresh("an error nobody knows", "token.unknown_error", spent=False, answer=refused("no_such_error")),
     of_scope("the scope is less", "token.scope_less_than_asked", scope="openid"),
     of_scope("the scope is empty", "token.scope_less_than_asked", scope=""),

@@ -259,6 +259,38 @@ async def test_a_grant_that_has_ended_ends_the_session_whatever_it_was_asked_for
     fleet.double.end_grants()
     with pytest.raises(SessionEnded):
         await fleet[0].call(session.handle, REPORTS)
+    assert fleet.token_requests == 2
+    assert fleet[0].outcomes == ["grant_refused"]
+
+
+async def test_a_grant_that_is_refused_for_one_api_alone_ends_nothing() -> None:
+    fleet = Fleet(size=2)
+    session = await fleet.log_in()
+    fleet.double.target_errors["https://reports.example/v1"] = "invalid_grant"
+    with pytest.raises(ClientRefused) as refused:
+        await fleet[0].call(session.handle, REPORTS)
+    assert refused.value.reason == "target.grant_refused"
+    for instance in fleet.instances:
+        with pytest.raises(ProviderUnavailable):
+            await instance.call(session.handle, REPORTS)
+    assert fleet.token_requests == 2
+    # The login's own token was renewed on that occasion, and is good.
+    assert await fleet[1].call(session.handle) == fleet.double.latest_access_token
+    assert not fleet.double.reuse_detected
+
+
+async def test_an_outage_while_the_login_is_asked_about_decides_nothing() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        is_target = b"resource" in request.content
+        return httpx2.Response(400, json={"error": "invalid_grant"}) if is_target else httpx2.Response(503)
+
+    fleet.double.overrides["/token"] = answer
+    with pytest.raises(ProviderUnavailable):
+        await fleet[0].call(session.handle, REPORTS)
+    assert await fleet[0].call(session.handle) == "access-0"
 
 
 async def test_without_a_refresh_token_there_is_no_token_for_another_api_but_the_session_lives() -> None:
