@@ -13,7 +13,7 @@ from typing import Protocol, cast
 import httptools
 
 from bff.errors import UpstreamUnavailable
-from bff.proxy.sockets import notice_dead_peer
+from bff.proxy.sockets import notice_dead_peer, unread
 
 _logger = logging.getLogger("bff.proxy")
 _MOST_INTERIM = 8
@@ -188,6 +188,9 @@ class Back(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
+        if exc is not None and self.receiver is not None and (rest := unread(self.transport)):
+            # It was a write that failed: the upstream may have answered, and closed without reading to the end.
+            self.data_received(rest)
         receiver, self.receiver = self.receiver, None
         if receiver is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 
 _OPTIONS = (
@@ -11,6 +12,8 @@ _OPTIONS = (
     (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 15),
     (socket.IPPROTO_TCP, "TCP_KEEPCNT", 4),
 )
+
+_MOST_UNREAD = 256 * 1024
 
 
 def notice_dead_peer(transport: asyncio.Transport) -> None:
@@ -22,3 +25,17 @@ def notice_dead_peer(transport: asyncio.Transport) -> None:
         option = getattr(socket, name, None)  # not every system has all of them
         if option is not None:
             connection.setsockopt(level, option, value)
+
+
+def unread(transport: asyncio.Transport) -> bytes:
+    """Return what the system has received on a connection that is just being lost, and nobody has read.
+
+    Nothing where TLS is spoken: what lies there is not yet an answer.
+    """
+    connection = transport.get_extra_info("socket")
+    if connection is None or transport.get_extra_info("ssl_object") is not None or connection.fileno() < 0:
+        return b""
+    try:
+        return os.read(connection.fileno(), _MOST_UNREAD)
+    except OSError:
+        return b""

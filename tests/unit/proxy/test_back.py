@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 
 import pytest
 
@@ -443,6 +444,34 @@ async def test_back_pressure_of_the_upstream_is_passed_on_while_somebody_asks() 
     transport.write(b"x" * 100_000)
     transport.peer_takes_all()
     assert receiver.pauses == ["pause", "resume"]
+
+
+# --- a write that failed ---
+
+
+@pytest.mark.parametrize("left, status", [(OK, 200), (OK[:-1], None), (b"", None), (b"nonsense", None)])
+async def test_an_answer_that_lies_unread_when_a_write_fails_is_an_answer(left: bytes, status: int | None) -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        back, transport, receiver = Back(), FakeTransport(socket=near), Receiver()
+        transport.connect(back)
+        back.start(receiver)
+        far.sendall(left)
+        transport.lose(BrokenPipeError())
+    assert receiver.is_complete is (status is not None)
+    assert (receiver.lost is None) is receiver.is_complete
+    assert not back.is_reusable
+
+
+async def test_nothing_is_looked_for_when_nobody_waits() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        back, transport = Back(), FakeTransport(socket=near)
+        transport.connect(back)
+        far.sendall(OK)
+        transport.lose(BrokenPipeError())
+        assert near.recv(100) == OK
 
 
 # --- closing gently ---

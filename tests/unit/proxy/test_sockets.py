@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bff.proxy.sockets import notice_dead_peer
+from bff.proxy.sockets import notice_dead_peer, unread
 from tests.support.fake_transports import FakeTransport
 
 
@@ -39,3 +39,25 @@ def test_a_system_that_lacks_an_option_does_without(monkeypatch: pytest.MonkeyPa
     connection = FakeSocket(socket.AF_INET)
     notice_dead_peer(FakeTransport(socket=connection))
     assert 0 < len(connection.options) < 4
+
+
+def test_what_nobody_has_read_yet_is_had_once() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        assert unread(FakeTransport(socket=near)) == b""
+        far.sendall(b"answer")
+        assert unread(FakeTransport(socket=near)) == b"answer"
+        assert unread(FakeTransport(socket=near)) == b""
+        far.close()
+        assert unread(FakeTransport(socket=near)) == b""
+
+
+def test_nothing_is_read_where_there_is_no_plain_open_socket() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(b"ciphertext")
+        assert unread(FakeTransport(socket=near, ssl_object=object())) == b""
+        near.close()
+        assert unread(FakeTransport(socket=near)) == b""
+    assert unread(FakeTransport()) == b""
