@@ -109,6 +109,7 @@ class Conversation(RuleBasedStateMachine):
 
     async def _begin(self) -> None:
         self.bench = ProxyBench()
+        self.bench.context.watch.start()
 
     def _living_upstreams(self) -> list[Upstream]:
         for transport in self.bench.pool.transports:
@@ -288,6 +289,24 @@ class Conversation(RuleBasedStateMachine):
         if not waits:
             store.answer()
         await turns()
+
+    @rule(is_meant=RARELY)
+    @in_loop
+    async def end_session(self, is_meant: bool) -> None:
+        if is_meant:
+            store = self.bench.sessions.fakes
+            before = store.found
+            store.end("logout")
+            await turns()
+            store.found = before  # Somebody has logged in again.
+
+    @rule(pick=PICK, is_meant=RARELY)
+    @in_loop
+    async def begin_to_stop(self, pick: int, is_meant: bool) -> None:
+        for browser in self._living_browsers()[pick:][:1]:
+            if is_meant and not browser.transport.wrote_eof:
+                self.bench.front_of(browser.transport).shutdown()
+                await turns()
 
     @rule(seconds=st.sampled_from((0.5, 0.5, 0.5, 3.0, 3.0, 20.0, 61.0)))
     @in_loop
