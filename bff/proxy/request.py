@@ -9,8 +9,6 @@ import msgspec
 if TYPE_CHECKING:
     from bff.http.request_head import RequestHead
 
-_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
-
 
 class Request(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """Method, raw path, query and header section of one request; `started_at` is the event loop's time."""
@@ -24,11 +22,6 @@ class Request(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     request_id: str
     started_at: float
     is_websocket: bool = False
-
-    @property
-    def is_idempotent(self) -> bool:
-        """Whether doing it twice is the same as doing it once (RFC 9110 section 9.2.2)."""
-        return self.method in _IDEMPOTENT
 
     @property
     def expects_continue(self) -> bool:

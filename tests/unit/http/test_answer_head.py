@@ -56,6 +56,8 @@ def test_fields_named_in_connection_end_here() -> None:
     fields = [(b"X-Hop", b"1"), (b"Connection", b"close, x-hop"), (b"X-End", b"2"), (b"connection", b"Keep-Alive")]
     assert passed(fields) == [b"X-End: 2\r\n"]
     assert passed([(b"Connection", b"close"), (b"Close", b"1")]) == [b"Close: 1\r\n"]
+    assert passed([(b"Close", b"1"), (b"Connection", b"Keep-Alive, CLOSE")]) == [b"Close: 1\r\n"]
+    assert passed([(b"X-Hop", b"1"), (b"Connection", b"keep-alive"), (b"connection", b"X-Hop")]) == []
 
 
 def test_the_status_line_is_ours() -> None:

@@ -140,6 +140,17 @@ async def test_what_arrives_between_two_pipelined_requests_is_served_after_both(
     assert len(bench.pool.transports) == 1
 
 
+async def test_an_upstream_that_keeps_up_again_is_no_reason_to_read_on_while_a_request_waits() -> None:
+    bench = ProxyBench()
+    browser = bench.browser()
+    await bench.asked(browser, request(b"GET", b"/open/1") + request(b"GET", b"/open/2"))
+    browser.receive(b"x" * 70_000)
+    assert not browser.is_reading()
+    bench.pool.backs[0].pause_writing()
+    bench.pool.backs[0].resume_writing()
+    assert not browser.is_reading()
+
+
 async def test_a_long_pipeline_is_no_deep_recursion() -> None:
     bench = ProxyBench()
     browser = bench.browser()

@@ -407,6 +407,12 @@ async def test_closing_tells_all_who_wait() -> None:
     assert bench.line.is_closed
 
 
+async def test_closing_closes_an_idle_line() -> None:
+    bench = await connected()
+    await bench.queue.close()
+    assert bench.line.is_closed
+
+
 async def test_closing_while_a_line_is_being_opened_tells_all_who_wait() -> None:
     bench = Bench()
     bench.opening = asyncio.Event()
