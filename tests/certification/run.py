@@ -144,7 +144,7 @@ def _play(test: RunningTest, plan: Plan, module: Module, circumstances: Circumst
         settings = {
             **base_settings(circumstances, exposed["issuer"]),
             "BFF_ROUTES": json.dumps([{"prefix": "/api", "upstream": api, "token": plan.token}]),
-            **_client_settings(plan, circumstances.credentials),
+            **client_settings(plan, circumstances.credentials),
             **plan.settings,
             **module.settings,
         }
@@ -161,7 +161,7 @@ def _play(test: RunningTest, plan: Plan, module: Module, circumstances: Circumst
         return behaviour
 
 
-def _client_settings(plan: Plan, credentials: Credentials) -> dict[str, str]:
+def client_settings(plan: Plan, credentials: Credentials) -> dict[str, str]:
     """What the client proves itself with."""
     if not plan.is_financial:
         return {"BFF_CLIENT_SECRET": CLIENT_SECRET}

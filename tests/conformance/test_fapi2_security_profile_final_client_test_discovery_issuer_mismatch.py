@@ -1,13 +1,16 @@
-"""Metadata of another issuer are not used; no browser is sent anywhere."""
+"""Metadata that name another issuer than the one they were asked of."""
 
-import pytest
+from __future__ import annotations
 
-from tests.conformance.play import fapi
+from tests.certification.plan import Module, Plan
+from tests.support.module_drives import assert_believes_nothing_of
+from tests.support.relying_parties import RelyingParties
 
 
-async def test_discovery_issuer_mismatch(caplog: pytest.LogCaptureFixture) -> None:
-    async with fapi(caplog, metadata={"issuer": "https://another.example"}) as play:
-        answer = await play.browser.navigate("/bff/login")
-        assert (answer.status, answer.get("location")) == (503, None)
-        assert set(play.fetched) == {"/.well-known/openid-configuration"}
-        assert play.asked == []
+def test_nothing_is_believed_of_metadata_of_another_issuer(
+    plan: Plan, module: Module, relying_parties: RelyingParties
+) -> None:
+    realm = relying_parties.realm(plan)
+    realm.metadata = {**realm.metadata, "issuer": "https://attacker.example"}
+    with relying_parties.alone(realm, plan, module) as relying_party:
+        assert_believes_nothing_of(realm, relying_party, "metadata.issuer")

@@ -1,8 +1,13 @@
-"""An answer without state is refused, and its code is not used."""
+"""An authorization response without state."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie("the response's state is missing", Bend(response={"state": ...}), "callback.malformed", calls=())
 
 
-async def test_ensure_authorization_response_with_invalid_missing_state_fails(fapi_play: Play) -> None:
-    answer = await fapi_play.log_in(state=...)
-    await fapi_play.refused(answer, "callback.malformed", asked_last="/par")
+def test_a_response_without_state_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

@@ -1,8 +1,18 @@
-"""An answer with another state is refused, and its code is not used."""
+"""An authorization response with another state."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie(
+    "the response's state is another",
+    Bend(response={"state": "c3RhdGU-c3RhdGU-c3RhdGU-c3RhdGU"}),
+    "callback.state_forged",
+    calls=(),
+)
 
 
-async def test_ensure_authorization_response_with_invalid_state_fails(fapi_play: Play) -> None:
-    answer = await fapi_play.log_in(state="another")
-    await fapi_play.refused(answer, "callback.state_forged", asked_last="/par")
+def test_a_response_with_another_state_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

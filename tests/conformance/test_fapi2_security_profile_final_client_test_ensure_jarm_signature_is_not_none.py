@@ -1,12 +1,16 @@
-"""An answer that is not signed is refused."""
+"""An authorization response that is a token without a signature."""
 
-from tests.conformance.play import Play, unsigned
-from tests.support.signed_tokens import CLIENT_ID, ISSUER
-from tests.support.virtual_time import clock
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.forgeries import unsigned
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie(
+    "the response is not signed", Bend(signed_response=Tokens(forge=unsigned("none"))), "response.algorithm", calls=()
+)
 
 
-async def test_ensure_jarm_signature_is_not_none(signed_play: Play) -> None:
-    request = await signed_play.begin()
-    claims = {"iss": ISSUER, "aud": CLIENT_ID, "exp": int(clock()) + 60, "code": "c", "state": request["state"]}
-    answer = await signed_play.come_back_signed(request, token=unsigned(claims))
-    await signed_play.refused(answer, "response.algorithm", asked_last="/par")
+def test_a_response_that_nobody_signed_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

@@ -1,10 +1,18 @@
-"""A signed answer that has expired is refused."""
+"""A signed authorization response that has expired."""
 
-from tests.conformance.play import Play
-from tests.support.virtual_time import clock
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend, Tokens, ago
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie(
+    "the signed response has expired",
+    Bend(signed_response=Tokens(claims={"exp": ago(360)})),
+    "response.expired",
+    calls=(),
+)
 
 
-async def test_ensure_jarm_with_expired_exp_fails(signed_play: Play) -> None:
-    request = await signed_play.begin()
-    answer = await signed_play.come_back_signed(request, exp=int(clock()) - 300)
-    await signed_play.refused(answer, "response.expired", asked_last="/par")
+def test_an_expired_signed_response_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

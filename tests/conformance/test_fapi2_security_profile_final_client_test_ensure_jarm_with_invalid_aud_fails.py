@@ -1,9 +1,19 @@
-"""A signed answer for another client is refused."""
+"""A signed authorization response for another client."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, assert_refused
+from tests.support.signed_tokens import CLIENT_ID as STRANGER
+
+LIE = LoginLie(
+    "the signed response's aud is another",
+    Bend(signed_response=Tokens(claims={"aud": STRANGER})),
+    "response.audience",
+    calls=(),
+)
 
 
-async def test_ensure_jarm_with_invalid_aud_fails(signed_play: Play) -> None:
-    request = await signed_play.begin()
-    answer = await signed_play.come_back_signed(request, aud="another-client")
-    await signed_play.refused(answer, "response.audience", asked_last="/par")
+def test_a_signed_response_for_another_client_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

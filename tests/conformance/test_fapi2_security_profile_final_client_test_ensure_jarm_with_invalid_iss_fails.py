@@ -1,9 +1,18 @@
-"""A signed answer of another issuer is refused."""
+"""A signed authorization response of another issuer."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie(
+    "the signed response's iss is another",
+    Bend(signed_response=Tokens(claims={"iss": "https://attacker.example"})),
+    "response.issuer",
+    calls=(),
+)
 
 
-async def test_ensure_jarm_with_invalid_iss_fails(signed_play: Play) -> None:
-    request = await signed_play.begin()
-    answer = await signed_play.come_back_signed(request, iss="https://another.example")
-    await signed_play.refused(answer, "response.issuer", asked_last="/par")
+def test_a_signed_response_of_another_issuer_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

@@ -1,13 +1,19 @@
-"""An answer signed by somebody else is refused."""
+"""A signed authorization response with a broken signature."""
 
-from tests.conformance.play import Play
-from tests.support.signed_tokens import CLIENT_ID, ISSUER, rsa_key, sign
-from tests.support.virtual_time import clock
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.forgeries import with_broken_signature
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie(
+    "the response's signature is broken",
+    Bend(signed_response=Tokens(forge=with_broken_signature)),
+    "response.signature",
+    calls=(),
+)
 
 
-async def test_ensure_jarm_with_invalid_sig_fails(signed_play: Play) -> None:
-    request = await signed_play.begin()
-    claims = {"iss": ISSUER, "aud": CLIENT_ID, "exp": int(clock()) + 60, "code": "c", "state": request["state"]}
-    token = sign(claims, algorithm="PS256", key=rsa_key(9), kid=signed_play.provider.kid)
-    answer = await signed_play.come_back_signed(request, token=token)
-    await signed_play.refused(answer, "response.signature", asked_last="/par")
+def test_a_response_with_a_broken_signature_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

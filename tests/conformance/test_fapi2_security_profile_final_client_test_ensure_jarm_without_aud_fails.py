@@ -1,9 +1,15 @@
-"""A signed answer without audience is refused."""
+"""A signed authorization response for nobody."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie(
+    "the signed response has no aud", Bend(signed_response=Tokens(claims={"aud": ...})), "response.audience", calls=()
+)
 
 
-async def test_ensure_jarm_without_aud_fails(signed_play: Play) -> None:
-    request = await signed_play.begin()
-    answer = await signed_play.come_back_signed(request, aud=...)
-    await signed_play.refused(answer, "response.audience", asked_last="/par")
+def test_a_signed_response_without_aud_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

@@ -1,10 +1,18 @@
-"""The whole flow, where nobody demands a nonce."""
+"""Everything as it should be at servers that give no nonces."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.certification.plan import Module, Plan
+from tests.support.fapi_realm import ACCOUNTS, FapiRealm
+from tests.support.module_drives import call_accounts
+from tests.support.relying_parties import RelyingParties
 
 
-async def test_happy_path_no_dpop_nonce(fapi_play: Play) -> None:
-    await fapi_play.accepted(await fapi_play.log_in())
-    assert fapi_play.asked[-3:] == ["/par", "/token", "/userinfo"]
-    bound = [request for request in fapi_play.provider.requests if "dpop" in request.headers]
-    assert [request.url.path for request in bound] == ["/par", "/token", "/userinfo"]
+def test_a_login_and_a_call_without_nonces(plan: Plan, module: Module, relying_parties: RelyingParties) -> None:
+    realm = relying_parties.realm(plan)
+    assert isinstance(realm, FapiRealm)
+    realm.demands_nonces = False
+    with relying_parties.alone(realm, plan, module) as relying_party:
+        calls = call_accounts(plan, relying_party, "no nonces", own_scope="without-nonces")
+    assert calls == (() if plan.token == "client" else ("token", "accounts"))
+    assert (realm.calls["/token"], realm.calls[ACCOUNTS], realm.challenges) == (1, 1, {})

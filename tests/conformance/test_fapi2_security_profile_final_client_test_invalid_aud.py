@@ -1,8 +1,16 @@
-"""An ID token for another client is refused."""
+"""An ID token for another client."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, assert_refused
+from tests.support.signed_tokens import CLIENT_ID as STRANGER
+
+LIE = LoginLie(
+    "the ID token's aud is another client", Bend(tokens=Tokens(claims={"aud": STRANGER})), "id_token.audience"
+)
 
 
-async def test_invalid_aud(fapi_play: Play) -> None:
-    fapi_play.lie(aud="another-client")
-    await fapi_play.refused(await fapi_play.log_in(), "id_token.audience", asked_last="/token")
+def test_an_id_token_for_another_client_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

@@ -1,8 +1,15 @@
-"""An answer of another issuer is refused, and its code is not used."""
+"""An authorization response of another issuer."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie(
+    "the response's iss is another", Bend(response={"iss": "https://attacker.example"}), "callback.issuer", calls=()
+)
 
 
-async def test_invalid_authorization_response_iss(fapi_play: Play) -> None:
-    answer = await fapi_play.log_in(iss="https://another.example")
-    await fapi_play.refused(answer, "callback.issuer", asked_last="/par")
+def test_a_response_of_another_issuer_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

@@ -1,9 +1,15 @@
-"""An ID token that expired minutes ago is refused."""
+"""An ID token that expired more than five minutes ago."""
 
-from tests.conformance.play import Play
-from tests.support.virtual_time import clock
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend, Tokens, ago
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie(
+    "the ID token has expired", Bend(tokens=Tokens(claims={"exp": ago(360), "iat": ago(560)})), "id_token.expired"
+)
 
 
-async def test_invalid_expired_exp(fapi_play: Play) -> None:
-    fapi_play.lie(exp=int(clock()) - 300)
-    await fapi_play.refused(await fapi_play.log_in(), "id_token.expired", asked_last="/token")
+def test_an_expired_id_token_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

@@ -1,8 +1,13 @@
-"""An ID token without audience is refused."""
+"""An ID token without aud."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie("the ID token has no aud", Bend(tokens=Tokens(claims={"aud": ...})), "id_token.audience")
 
 
-async def test_invalid_missing_aud(fapi_play: Play) -> None:
-    fapi_play.lie(aud=...)
-    await fapi_play.refused(await fapi_play.log_in(), "id_token.audience", asked_last="/token")
+def test_an_id_token_without_aud_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

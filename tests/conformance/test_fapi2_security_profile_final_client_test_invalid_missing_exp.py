@@ -1,8 +1,13 @@
-"""An ID token that never expires is refused."""
+"""An ID token without exp."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie("the ID token has no exp", Bend(tokens=Tokens(claims={"exp": ...})), "id_token.exp")
 
 
-async def test_invalid_missing_exp(fapi_play: Play) -> None:
-    fapi_play.lie(exp=...)
-    await fapi_play.refused(await fapi_play.log_in(), "id_token.exp", asked_last="/token")
+def test_an_id_token_that_never_expires_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

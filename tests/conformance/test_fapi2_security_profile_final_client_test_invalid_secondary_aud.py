@@ -1,9 +1,18 @@
-"""An ID token that is also for somebody else is refused."""
+"""An ID token with a second audience that nobody trusts."""
 
-from tests.conformance.play import Play
-from tests.support.signed_tokens import CLIENT_ID
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, assert_refused
+from tests.support.signed_tokens import CLIENT_ID as STRANGER
+
+LIE = LoginLie(
+    "the ID token has a second audience",
+    Bend(tokens=Tokens(claims={"aud": ["timesheets", STRANGER]})),
+    "id_token.audience",
+)
 
 
-async def test_invalid_secondary_aud(fapi_play: Play) -> None:
-    fapi_play.lie(aud=[CLIENT_ID, "another"], azp=CLIENT_ID)
-    await fapi_play.refused(await fapi_play.log_in(), "id_token.audience", asked_last="/token")
+def test_an_id_token_for_somebody_else_as_well_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

@@ -1,8 +1,13 @@
-"""An answer that does not name its issuer is refused, and its code is not used."""
+"""An authorization response that does not name its issuer."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie("the response's iss is missing", Bend(response={"iss": ...}), "callback.issuer_missing", calls=())
 
 
-async def test_remove_authorization_response_iss(fapi_play: Play) -> None:
-    answer = await fapi_play.log_in(iss=...)
-    await fapi_play.refused(answer, "callback.issuer_missing", asked_last="/par")
+def test_a_response_without_iss_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

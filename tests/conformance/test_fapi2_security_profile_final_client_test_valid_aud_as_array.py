@@ -1,9 +1,15 @@
-"""An audience in an array of one is taken."""
+"""An ID token whose aud is a list of the client alone."""
 
-from tests.conformance.play import Play
-from tests.support.signed_tokens import CLIENT_ID
+from __future__ import annotations
+
+from tests.certification.plan import Plan
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend, Tokens
+from tests.support.module_drives import call_accounts
 
 
-async def test_valid_aud_as_array(fapi_play: Play) -> None:
-    fapi_play.lie(aud=[CLIENT_ID])
-    await fapi_play.accepted(await fapi_play.log_in())
+def test_an_audience_of_one_in_a_list_is_accepted(plan: Plan, relying_party: Deployment) -> None:
+    calls = call_accounts(
+        plan, relying_party, "the audience is a list", bend=Bend(tokens=Tokens(claims={"aud": ["timesheets"]}))
+    )
+    assert calls == (() if plan.token == "client" else ("token", "accounts"))

@@ -1,8 +1,14 @@
-"""An ID token that is not signed is refused, as a client may."""
+"""An ID token without a signature: a client may refuse it, and this one always does."""
 
-from tests.conformance.play import Play, unsigned
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.forgeries import unsigned
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie("the ID token is not signed", Bend(tokens=Tokens(forge=unsigned("none"))), "id_token.algorithm")
 
 
-async def test_idtoken_sig_none(play: Play) -> None:
-    play.forge(unsigned)
-    await play.refused(await play.log_in(), "id_token.algorithm", asked_last="/token")
+def test_an_unsigned_id_token_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

@@ -1,9 +1,16 @@
-"""An ID token signed with another key under the same kid is refused."""
+"""An ID token whose RS256 signature is wrong."""
 
-from tests.conformance.play import Play
-from tests.support.signed_tokens import rsa_key, sign
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.forgeries import with_broken_signature
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie(
+    "the ID token's signature is broken", Bend(tokens=Tokens(forge=with_broken_signature)), "id_token.signature"
+)
 
 
-async def test_invalid_sig_rs256(play: Play) -> None:
-    play.forge(lambda claims: sign(claims, key=rsa_key(9), kid=play.provider.kid))
-    await play.refused(await play.log_in(), "id_token.signature", asked_last="/token")
+def test_an_id_token_with_a_broken_signature_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

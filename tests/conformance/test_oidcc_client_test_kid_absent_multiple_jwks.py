@@ -1,10 +1,28 @@
-"""An ID token without kid is taken if one of several keys verifies it."""
+"""An ID token without kid where the provider has several keys: it counts if one of them has signed it, and not else."""
 
-from tests.conformance.play import Play
-from tests.support.signed_tokens import key_set, public_jwk, rsa_key
+from __future__ import annotations
+
+from tests.certification.plan import Module, Plan
+from tests.support.forgeries import signed_by_stranger
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, LoginQuirk, assert_accepted, assert_refused
+from tests.support.relying_parties import RelyingParties
+from tests.support.signed_tokens import public_jwk, rsa_key
+
+QUIRK = LoginQuirk("there are several keys and no kid", Bend(tokens=Tokens(header={"kid": ...})))
+LIE = LoginLie(
+    "there are several keys, no kid and another signature",
+    Bend(tokens=Tokens(forge=signed_by_stranger(kid=...))),
+    "id_token.key",
+)
 
 
-async def test_kid_absent_multiple_jwks(play: Play) -> None:
-    play.provider.jwks = key_set(public_jwk(rsa_key(1), kid="a"), public_jwk(play.provider.signing_key, kid="b"))
-    play.forge(lambda claims: play.sign(claims, kid=...))
-    await play.accepted(await play.log_in())
+def test_without_kid_the_provider_s_keys_are_tried_and_no_others(
+    plan: Plan, module: Module, relying_parties: RelyingParties
+) -> None:
+    realm = relying_parties.realm(plan)
+    others = [public_jwk(rsa_key(number), kid=f"other-{number}", use="sig", alg="RS256") for number in (1, 2)]
+    realm.keys = [*others, public_jwk(realm.key, kid="ours", use="sig", alg="RS256")]
+    with relying_parties.alone(realm, plan, module) as relying_party:
+        assert_accepted(QUIRK, QUIRK.tell_to(relying_party))
+        assert_refused(LIE, LIE.tell_to(relying_party))

@@ -1,8 +1,13 @@
-"""An ID token without kid is taken where one key is published."""
+"""An ID token without kid where the provider has a single key."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginQuirk, assert_accepted
+
+QUIRK = LoginQuirk("there is one key and no kid", Bend(tokens=Tokens(header={"kid": ...})))
 
 
-async def test_kid_absent_single_jwks(play: Play) -> None:
-    play.forge(lambda claims: play.sign(claims, kid=...))
-    await play.accepted(await play.log_in())
+def test_the_only_key_there_is_verifies_an_id_token_without_kid(relying_party: Deployment) -> None:
+    assert_accepted(QUIRK, QUIRK.tell_to(relying_party))

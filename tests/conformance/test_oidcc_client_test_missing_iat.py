@@ -1,8 +1,13 @@
-"""An ID token that does not say when it was issued is refused."""
+"""An ID token that does not say when it was issued."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend, Tokens
+from tests.support.login_lies import LoginLie, assert_refused
+
+LIE = LoginLie("the ID token has no iat", Bend(tokens=Tokens(claims={"iat": ...})), "id_token.iat")
 
 
-async def test_missing_iat(play: Play) -> None:
-    play.lie(iat=...)
-    await play.refused(await play.log_in(), "id_token.iat", asked_last="/token")
+def test_an_id_token_without_iat_is_refused(relying_party: Deployment) -> None:
+    assert_refused(LIE, LIE.tell_to(relying_party))

@@ -1,11 +1,17 @@
-"""Tokens are refreshed, and UserInfo is asked with the new one."""
+"""A refresh, and UserInfo and the API with the new token."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Tokens
+from tests.support.refresh_lies import RefreshQuirk
+
+QUIRK = RefreshQuirk("the tokens are new", Tokens(claims={"nonce": ...}))
 
 
-async def test_refresh_token(play: Play) -> None:
-    await play.accepted(await play.log_in())
-    answer = await play.browser.fetch("POST", "/bff/session/refresh")
-    assert answer.json["authenticated"] is True
-    assert play.asked[-2:] == ["/token", "/userinfo"]
-    assert play.provider.requests[-1].headers["authorization"] == f"Bearer {play.provider.latest_access_token}"
+def test_after_a_refresh_the_new_tokens_are_used(relying_party: Deployment) -> None:
+    refreshed = QUIRK.tell_to(relying_party)
+    assert (refreshed.answer.status, refreshed.next_call.status) == (200, 200)
+    assert refreshed.bearer == refreshed.newest == 1
+    assert refreshed.used == (0, 1), "the second refresh is made with the new refresh token"
+    assert relying_party.login(QUIRK.name).calls[-2:] == ["refresh", "userinfo"]

@@ -1,11 +1,14 @@
-"""A refreshed ID token of another issuer is refused, and its tokens are not used."""
+"""A refreshed ID token of another issuer."""
 
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Tokens
+from tests.support.refresh_lies import RefreshScene, assert_lie_unused
+
+SCENE = RefreshScene("the ID token's iss is another", Tokens(claims={"iss": "https://attacker.example"}), is_alive=True)
 
 
-async def test_refresh_token_invalid_issuer(play: Play) -> None:
-    await play.accepted(await play.log_in())
-    play.lie(iss="https://another.example")
-    answer = await play.browser.fetch("POST", "/bff/session/refresh")
-    assert answer.status == 503
-    assert play.asked[-1] == "/token"
+def test_nothing_of_a_refresh_is_used_whose_id_token_is_of_another_issuer(relying_party: Deployment) -> None:
+    assert_lie_unused(SCENE, SCENE.tell_to(relying_party), "id_token.issuer")
+    assert relying_party.login(SCENE.name).calls[-1] == "refresh", "nobody is asked with the new token"

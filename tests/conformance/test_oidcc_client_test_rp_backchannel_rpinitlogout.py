@@ -1,11 +1,13 @@
-"""A valid logout token ends the session; claims nobody knows are ignored."""
+"""A logout token that is as it must be, with a claim that nobody knows."""
 
-from tests.conformance.logout import post
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Tokens
+from tests.support.logout_lies import LogoutScene, assert_ended
+
+SCENE = LogoutScene("it has a claim nobody knows", tokens=Tokens(claims={"toe": 1}))
 
 
-async def test_rp_backchannel_rpinitlogout(play: Play) -> None:
-    await play.accepted(await play.log_in())
-    answer = await post(play, claims={"extra": {"unknown": True}})
-    assert answer.status == 200
-    assert (await play.browser.session())["authenticated"] is False
+def test_a_true_logout_token_ends_the_session(relying_party: Deployment) -> None:
+    assert_ended(SCENE.tell_to(relying_party))

@@ -1,11 +1,14 @@
-"""A logout token that is not signed is refused with 400."""
+"""A logout token without a signature."""
 
-from tests.conformance.logout import post
-from tests.conformance.play import Play, unsigned
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.forgeries import unsigned
+from tests.support.lies import Tokens
+from tests.support.logout_lies import LogoutScene, assert_refused_with_400
+
+SCENE = LogoutScene("it is not signed", "logout_token.algorithm", Tokens(forge=unsigned("none")))
 
 
-async def test_rp_backchannel_rpinitlogout_alg_none(play: Play) -> None:
-    await play.accepted(await play.log_in())
-    answer = await post(play, forge=unsigned)
-    assert answer.status == 400
-    assert (await play.browser.session())["authenticated"] is True
+def test_an_unsigned_logout_token_ends_nothing(relying_party: Deployment) -> None:
+    assert_refused_with_400(SCENE, SCENE.tell_to(relying_party))

@@ -1,11 +1,13 @@
-"""A logout token without its event is refused with 400."""
+"""A logout token without the event of a logout."""
 
-from tests.conformance.logout import post
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Tokens
+from tests.support.logout_lies import LogoutScene, assert_refused_with_400
+
+SCENE = LogoutScene("its events are missing", "logout_token.events", Tokens(claims={"events": ...}))
 
 
-async def test_rp_backchannel_rpinitlogout_no_event(play: Play) -> None:
-    await play.accepted(await play.log_in())
-    answer = await post(play, claims={"events": ...})
-    assert answer.status == 400
-    assert (await play.browser.session())["authenticated"] is True
+def test_a_logout_token_without_its_event_ends_nothing(relying_party: Deployment) -> None:
+    assert_refused_with_400(SCENE, SCENE.tell_to(relying_party))

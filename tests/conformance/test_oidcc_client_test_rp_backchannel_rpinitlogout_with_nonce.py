@@ -1,11 +1,13 @@
-"""A logout token with a nonce is refused with 400."""
+"""A logout token with a nonce, as ID tokens have it."""
 
-from tests.conformance.logout import post
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Tokens
+from tests.support.logout_lies import LogoutScene, assert_refused_with_400
+
+SCENE = LogoutScene("it has a nonce", "logout_token.nonce", Tokens(claims={"nonce": "abc"}))
 
 
-async def test_rp_backchannel_rpinitlogout_with_nonce(play: Play) -> None:
-    await play.accepted(await play.log_in())
-    answer = await post(play, claims={"nonce": "n"})
-    assert answer.status == 400
-    assert (await play.browser.session())["authenticated"] is True
+def test_a_logout_token_with_a_nonce_ends_nothing(relying_party: Deployment) -> None:
+    assert_refused_with_400(SCENE, SCENE.tell_to(relying_party))

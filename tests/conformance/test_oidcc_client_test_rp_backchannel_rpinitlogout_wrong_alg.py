@@ -1,11 +1,14 @@
-"""A logout token signed with another algorithm is refused with 400."""
+"""A logout token signed with another algorithm than the client is registered for."""
 
-from tests.conformance.logout import post
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.forgeries import signed_with_client_secret
+from tests.support.lies import Tokens
+from tests.support.logout_lies import LogoutScene, assert_refused_with_400
+
+SCENE = LogoutScene("its algorithm is another", "logout_token.algorithm", Tokens(forge=signed_with_client_secret))
 
 
-async def test_rp_backchannel_rpinitlogout_wrong_alg(play: Play) -> None:
-    await play.accepted(await play.log_in())
-    answer = await post(play, forge=lambda claims: play.sign(claims, algorithm="PS256"))
-    assert answer.status == 400
-    assert (await play.browser.session())["authenticated"] is True
+def test_a_logout_token_signed_in_another_way_ends_nothing(relying_party: Deployment) -> None:
+    assert_refused_with_400(SCENE, SCENE.tell_to(relying_party))

@@ -1,11 +1,16 @@
-"""A logout token with another event is refused with 400."""
+"""A logout token with the event of something else."""
 
-from tests.conformance.logout import post
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Tokens
+from tests.support.logout_lies import LogoutScene, assert_refused_with_400
+from tests.support.lying_provider import LOGOUT_EVENT
+
+SCENE = LogoutScene(
+    "its event is another", "logout_token.events", Tokens(claims={"events": {f"{LOGOUT_EVENT}-other": {}}})
+)
 
 
-async def test_rp_backchannel_rpinitlogout_wrong_event(play: Play) -> None:
-    await play.accepted(await play.log_in())
-    answer = await post(play, claims={"events": {"https://example.com/event": {}}})
-    assert answer.status == 400
-    assert (await play.browser.session())["authenticated"] is True
+def test_a_logout_token_with_another_event_ends_nothing(relying_party: Deployment) -> None:
+    assert_refused_with_400(SCENE, SCENE.tell_to(relying_party))

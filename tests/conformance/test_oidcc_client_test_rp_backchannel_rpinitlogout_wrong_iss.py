@@ -1,11 +1,13 @@
-"""A logout token of another issuer is refused with 400."""
+"""A logout token of another issuer."""
 
-from tests.conformance.logout import post
-from tests.conformance.play import Play
+from __future__ import annotations
+
+from tests.support.deployment import Deployment
+from tests.support.lies import Tokens
+from tests.support.logout_lies import LogoutScene, assert_refused_with_400
+
+SCENE = LogoutScene("its iss is another", "logout_token.issuer", Tokens(claims={"iss": "https://attacker.example"}))
 
 
-async def test_rp_backchannel_rpinitlogout_wrong_iss(play: Play) -> None:
-    await play.accepted(await play.log_in())
-    answer = await post(play, claims={"iss": "https://another.example"})
-    assert answer.status == 400
-    assert (await play.browser.session())["authenticated"] is True
+def test_a_logout_token_of_another_issuer_ends_nothing(relying_party: Deployment) -> None:
+    assert_refused_with_400(SCENE, SCENE.tell_to(relying_party))

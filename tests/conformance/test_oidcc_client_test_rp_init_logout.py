@@ -1,14 +1,13 @@
-"""The browser is sent to end the session there, and comes back."""
+"""A logout here ends the provider's session too, and the browser comes back."""
 
-from urllib.parse import parse_qsl, urlsplit
+from __future__ import annotations
 
-from tests.conformance.play import Play
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend
+from tests.support.module_drives import log_out_and_return
+
+BEND = Bend(logout_return={})
 
 
-async def test_rp_init_logout(play: Play) -> None:
-    await play.accepted(await play.log_in())
-    answer = await play.browser.fetch("POST", "/bff/logout", fields=[("Accept", "application/json")])
-    sent = dict(parse_qsl(urlsplit(answer.json["logout_url"]).query))
-    assert {"id_token_hint", "post_logout_redirect_uri", "state"} <= sent.keys()
-    assert (await play.browser.navigate(f"/?state={sent['state']}", site="cross-site")).status < 400
-    assert (await play.browser.session())["authenticated"] is False
+def test_a_logout_goes_to_the_provider_and_comes_back(relying_party: Deployment) -> None:
+    log_out_and_return(relying_party, "a logout goes to the provider and comes back", BEND)

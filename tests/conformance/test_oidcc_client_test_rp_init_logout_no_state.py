@@ -1,14 +1,13 @@
-"""A return without state does no harm."""
+"""The provider sends the browser back from a logout without the state."""
 
-from urllib.parse import parse_qsl, urlsplit
+from __future__ import annotations
 
-from tests.conformance.play import Play
+from tests.support.deployment import Deployment
+from tests.support.lies import Bend
+from tests.support.module_drives import log_out_and_return
+
+BEND = Bend(logout_return={"state": ...})
 
 
-async def test_rp_init_logout_no_state(play: Play) -> None:
-    await play.accepted(await play.log_in())
-    answer = await play.browser.fetch("POST", "/bff/logout", fields=[("Accept", "application/json")])
-    sent = dict(parse_qsl(urlsplit(answer.json["logout_url"]).query))
-    assert {"id_token_hint", "post_logout_redirect_uri", "state"} <= sent.keys()
-    assert (await play.browser.navigate("/", site="cross-site")).status < 400
-    assert (await play.browser.session())["authenticated"] is False
+def test_a_return_without_state_is_survived(relying_party: Deployment) -> None:
+    log_out_and_return(relying_party, "a return without state is survived", BEND)

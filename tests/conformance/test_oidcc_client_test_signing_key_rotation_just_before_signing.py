@@ -1,13 +1,22 @@
-"""Keys that have changed since they were fetched are fetched again."""
+"""The provider changes its key between the metadata and the ID token."""
 
-import asyncio
+from __future__ import annotations
 
-from tests.conformance.play import Play
+from tests.certification.plan import Module, Plan
+from tests.support.discovery_lies import KEYS
+from tests.support.login_lies import LoginQuirk, assert_accepted, eventually
+from tests.support.relying_parties import RelyingParties
+from tests.support.signed_tokens import rsa_key
+
+QUIRK = LoginQuirk("the key is of just now")
 
 
-async def test_signing_key_rotation_just_before_signing(play: Play) -> None:
-    request = await play.begin()
-    await asyncio.sleep(1)
-    play.provider.rotate_key(1)
-    await play.accepted(await play.come_back(request))
-    assert play.fetched.count("/jwks") == 2
+def test_a_key_that_is_newer_than_the_keys_at_hand_is_fetched(
+    plan: Plan, module: Module, relying_parties: RelyingParties
+) -> None:
+    realm = relying_parties.realm(plan)
+    with relying_parties.alone(realm, plan, module) as relying_party:
+        assert eventually(lambda: realm.calls[KEYS] == 1), "the keys of before"
+        realm.key, realm.kid = rsa_key(1), "of-just-now"
+        assert_accepted(QUIRK, QUIRK.tell_to(relying_party))
+    assert realm.calls[KEYS] == 2

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from joserfc.jwk import ECKey
 
 from tests.certification.upstream import Upstream
 from tests.support.deployment import Deployment, deployed
+from tests.support.fapi_realm import FapiClient, FapiRealm
 from tests.support.leaks import SEEN
 from tests.support.lies import Answer, Bend, Draft, Tokens, json_answer
 from tests.support.login_lies import LoginLie, slug
-from tests.support.lying_fapi import FapiRealm
 from tests.support.realm_server import RealmServer
 from tests.support.signed_tokens import segment
 
@@ -80,10 +81,16 @@ QUIRKS = [
 def deployment() -> Iterator[Deployment]:
     with ExitStack() as started:
         server = started.enter_context(RealmServer(SEEN).running())
-        realm = FapiRealm(f"{server.url}/fapi", SEEN)
-        server._realms["/fapi"] = realm
+        client_key = ECKey.generate_key("P-256", parameters={"kid": "client"})
+        client = FapiClient(jwks={"keys": [client_key.as_dict(private=False)]})
+        realm = server.add("/fapi", FapiRealm(f"{server.url}/fapi", SEEN, client))
+        # Under the profile the issuer must be in the answer, and no other algorithm counts, whatever is said of it.
+        realm.metadata |= {
+            "authorization_response_iss_parameter_supported": False,
+            "id_token_signing_alg_values_supported": ["RS256", "PS256"],
+        }
         api = started.enter_context(Upstream())
-        key = json.dumps(realm.client_key.as_dict(private=True))
+        key = json.dumps(client_key.as_dict(private=True))
         variables = {"BFF_PROFILE": "fapi2", "BFF_CLIENT_KEY": key, "BFF_CLIENT_SECRET": "", "BFF_USERINFO": "off"}
         yield started.enter_context(deployed(realm, api, SEEN, **variables))
         assert server.faults == []

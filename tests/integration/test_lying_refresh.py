@@ -15,7 +15,7 @@ from tests.support.forgeries import (
     with_broken_signature,
 )
 from tests.support.lies import Answer, Tokens, ago, ahead, html, json_answer
-from tests.support.refresh_lies import Refreshed, RefreshQuirk, RefreshScene
+from tests.support.refresh_lies import Refreshed, RefreshQuirk, RefreshScene, assert_ended, assert_lie_unused
 from tests.support.stage import Scene
 
 US = "timesheets"
@@ -213,25 +213,14 @@ def test_a_session_ends_if(scene: RefreshScene, told: Callable[[Scene[Any]], Any
 def test_nothing_of_a_refresh_is_used_whose_id_token_is_not_believed_for(
     scene: RefreshScene, reason: str, told: Callable[[Scene[Any]], Any]
 ) -> None:
-    refreshed: Refreshed = told(scene)
-    assert (refreshed.answer.status, refreshed.code, refreshed.reason) == (503, "provider_unavailable", reason)
-    assert refreshed.session["authenticated"] is True
-    assert refreshed.session["claims"]["sub"] == f"user-of-{scene.name}"
-    assert refreshed.next_call.status == 200
-    assert refreshed.bearer == 1, "the access token from before the lie"
-    assert refreshed.newest == 2
-    assert refreshed.used == (0, 1), "no refresh token is used twice"
+    assert_lie_unused(scene, told(scene), reason)
 
 
 @pytest.mark.parametrize("scene", [SOMEBODY_ELSE], ids=str)
 def test_a_session_ends_and_the_new_tokens_are_revoked_if(
     scene: RefreshScene, told: Callable[[Scene[Any]], Any]
 ) -> None:
-    refreshed: Refreshed = told(scene)
-    assert refreshed.session == {"authenticated": False, "login_url": "/bff/login"}
-    assert refreshed.next_call.status == 401
-    assert refreshed.bearer is None
-    assert refreshed.revoked
+    assert_ended(told(scene))
 
 
 @pytest.mark.parametrize("scene", [USERINFO_OF_SOMEBODY_ELSE], ids=str)

@@ -34,7 +34,7 @@ def set_with_decoys(realm: Realm) -> list[dict[str, Any]]:
         public_jwk(key_for("ES256"), kid=kid, use="sig", alg="ES256"),
         public_jwk(rsa_key(ENCRYPTION_KEY), kid=kid, use="enc"),
         {"kty": "future", "kid": kid, "use": "sig"},
-        public_jwk(realm.key, kid=kid, use="sig", alg="RS256"),
+        public_jwk(realm.key, kid=kid, use="sig", alg=realm.algorithm),
         public_jwk(key_for("EdDSA"), kid=kid, use="sig"),
         public_jwk(weak_key(), kid="weak", use="sig", alg="RS256"),
         {**rsa_key(PUBLISHED_PRIVATE_KEY).as_dict(private=True), "kid": "private", "use": "sig", "alg": "RS256"},

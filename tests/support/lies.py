@@ -83,7 +83,8 @@ class Tokens:
 class Bend:
     """How one login is bent: the authorization response, the tokens, UserInfo, each refresh in turn, revocation.
 
-    `later_userinfo` is how UserInfo is bent from the second time on.
+    `later_userinfo` is how UserInfo is bent from the second time on, `signed_response` how the signature around the
+    authorization response is where there is one, `logout_return` what comes back after a logout at the provider.
     """
 
     response: Changes = field(default_factory=dict)
@@ -95,6 +96,8 @@ class Bend:
     pushed: Answer | None = None
     revocation: Answer | None = None
     refreshes: tuple[Tokens, ...] = ()
+    signed_response: Tokens = Tokens()
+    logout_return: Changes = field(default_factory=dict)
 
 
 HONEST = Bend()

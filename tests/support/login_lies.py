@@ -55,6 +55,10 @@ class LoginLie:
     def tell(self, stage: Stage) -> Refused:
         """Log in and be lied to."""
         deployment: Deployment = getattr(stage, self.deployment)
+        return self.tell_to(deployment)
+
+    def tell_to(self, deployment: Deployment) -> Refused:
+        """Log in there and be lied to."""
         name = slug(self.rule)
         deployment.realm.bends[name] = self.bend
         with deployment.browser() as browser:
@@ -104,6 +108,10 @@ class LoginQuirk:
     def tell(self, stage: Stage) -> Accepted:
         """Log in and call the API."""
         deployment: Deployment = getattr(stage, self.deployment)
+        return self.tell_to(deployment)
+
+    def tell_to(self, deployment: Deployment) -> Accepted:
+        """Log in there and call the API."""
         name = slug(self.rule)
         deployment.realm.bends[name] = self.bend
         with deployment.browser() as browser:

@@ -58,7 +58,10 @@ class LogoutScene:
 
     def tell(self, stage: Stage) -> LoggedOut:
         """Log in, post the token, look at the session."""
-        deployment = stage.main
+        return self.tell_to(stage.main)
+
+    def tell_to(self, deployment: Deployment) -> LoggedOut:
+        """Log in there, post the token, look at the session."""
         with deployment.browser() as browser:
             assert deployment.log_in(self.name, browser).callback.status == 303
             body = self.body(deployment.realm.logout_token(self.about or self.name, self.tokens))
@@ -73,6 +76,23 @@ class LogoutScene:
                 api_status=call.status,
                 api_code=call.json()["code"] if is_problem else None,
             )
+
+
+def assert_refused_with_400(scene: LogoutScene, logged_out: LoggedOut) -> None:
+    """The provider is told that nothing came of its token, and the session lives on."""
+    assert (logged_out.answer.status_code, logged_out.reason) == (400, scene.reason)
+    assert logged_out.answer.headers["cache-control"] == "no-store"
+    assert logged_out.answer.json() == {"error": "invalid_request"}
+    assert logged_out.session["authenticated"] is True
+    assert (logged_out.api_status, logged_out.api_code) == (200, None)
+
+
+def assert_ended(logged_out: LoggedOut) -> None:
+    """The provider is told that it is done, and the session is over."""
+    assert (logged_out.answer.status_code, logged_out.answer.content) == (200, b"")
+    assert logged_out.answer.headers["cache-control"] == "no-store"
+    assert logged_out.session == {"authenticated": False, "login_url": "/bff/login"}
+    assert (logged_out.api_status, logged_out.api_code) == (401, "session_ended")
 
 
 def post(deployment: Deployment, body: bytes, headers: Mapping[str, str] = FORM) -> httpx2.Response:

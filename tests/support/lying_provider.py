@@ -8,64 +8,31 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 
 from bff.oauth.token_response import ACCESS_TOKEN_TYPE, TOKEN_EXCHANGE
 from tests.support.leaks import Ledger
 from tests.support.lies import HONEST, TRUE_TOKENS, Answer, Bend, Changes, Draft, Tokens, applied, at_hash, json_answer
+from tests.support.realm_log import Asked, Login
 from tests.support.signed_tokens import PrivateKey, public_jwk, rsa_key
 
 CLIENT_CREDENTIALS = "client_credentials"
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One HTTP request to a realm; `path` is what follows the issuer's own path."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    def parameters(self) -> dict[str, str]:
-        """The parameters of the query or the form; a repeated one is a fault of the client, but for `resource`."""
-        pairs = parse_qsl(self.body.decode() if self.method == "POST" else self.query, keep_blank_values=True)
-        once = [pair for pair in pairs if pair[0] != "resource"]
-        assert len(dict(once)) == len(once), "a parameter was sent twice"
-        return dict(pairs)
-
-
-@dataclass
-class Login:
-    """One login from its authorization request on; `calls` are the endpoints that were asked on its behalf."""
-
-    name: str
-    bend: Bend
-    parameters: dict[str, str]
-    authenticated_at: int
-    calls: list[str] = field(default_factory=list)
-    refresh_requests: list[str] = field(default_factory=list)
-    access_tokens: list[str] = field(default_factory=list)
-    refresh_tokens: list[str] = field(default_factory=list)
-    revocation_requests: list[str] = field(default_factory=list)
-    revoked: list[str] = field(default_factory=list)
-
-    def are_tokens_revoked(self) -> bool:
-        """Whether no token of this login is good any more."""
-        return {*self.access_tokens, *self.refresh_tokens} <= {*self.revoked}
-
-
 class Realm:
     """One issuer; `client_id` and `client_secret` are its only client's."""
+
+    algorithm = "RS256"
+    token_type = "Bearer"
 
     def __init__(self, issuer: str, ledger: Ledger, *, clock: Callable[[], float] = time.time) -> None:
         self.issuer = issuer
@@ -79,10 +46,12 @@ class Realm:
         self.metadata_answer: Answer | None = None
         self.keys: list[dict[str, Any]] | None = None
         self.keys_answer: Answer | None = None
+        self.elsewhere: dict[str, str] = {}
         self.bends: dict[str, Bend] = {}
         self.targets: dict[str, Tokens] = {}
         self.asked_for: list[tuple[str, str]] = []
         self.calls: Counter[str] = Counter()
+        self.authentications: Counter[str] = Counter()
         self.faults: list[str] = []
         self._logins: dict[str, list[Login]] = {}
         self._codes: dict[str, Login] = {}
@@ -125,17 +94,7 @@ class Realm:
 
     def answer(self, asked: Asked) -> Answer:
         """Answer a request."""
-        handlers: dict[str, Callable[[Asked], Answer]] = {
-            "/.well-known/openid-configuration": self._metadata,
-            "/jwks": self._jwks,
-            "/authorize": self._authorize,
-            "/par": self._push,
-            "/token": self._token,
-            "/userinfo": self._userinfo,
-            "/revoke": self._revoke,
-            "/logout": lambda _: Answer(200, b"Logged out.", "text/plain"),
-        }
-        handler = handlers.get(asked.path)
+        handler = self._handlers().get(self.elsewhere.get(asked.path, asked.path))
         if "cookie" in asked.headers and asked.path not in ("/authorize", "/logout"):
             self.faults.append(f"a cookie at {asked.path}")
         if handler is None:
@@ -144,6 +103,18 @@ class Realm:
         with self._lock:
             self.calls[asked.path] += 1
             return handler(asked)
+
+    def _handlers(self) -> dict[str, Callable[[Asked], Answer]]:
+        return {
+            "/.well-known/openid-configuration": self._metadata,
+            "/jwks": self._jwks,
+            "/authorize": self._authorize,
+            "/par": self._push,
+            "/token": self._token,
+            "/userinfo": self._userinfo,
+            "/revoke": self._revoke,
+            "/logout": self._end_session,
+        }
 
     def _metadata(self, asked: Asked) -> Answer:
         base = self.issuer.removesuffix("/")
@@ -158,7 +129,7 @@ class Realm:
             "authorization_response_iss_parameter_supported": True,
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"],
+            "id_token_signing_alg_values_supported": [self.algorithm],
             "code_challenge_methods_supported": ["S256"],
             "backchannel_logout_supported": True,
             "backchannel_logout_session_supported": True,
@@ -166,7 +137,7 @@ class Realm:
         return self.metadata_answer or json_answer(**applied(document, self.metadata, self.clock()))
 
     def _jwks(self, asked: Asked) -> Answer:
-        keys = [public_jwk(self.key, kid=self.kid, use="sig", alg="RS256")] if self.keys is None else self.keys
+        keys = [public_jwk(self.key, kid=self.kid, use="sig", alg=self.algorithm)] if self.keys is None else self.keys
         return self.keys_answer or json_answer(keys=keys)
 
     def _push(self, asked: Asked) -> Answer:
@@ -185,7 +156,7 @@ class Realm:
         assert parameters["response_type"] == "code"
         assert parameters["client_id"] == self.client_id
         assert parameters["code_challenge_method"] == "S256"
-        for name in ("state", "nonce", "code_challenge"):
+        for name in ("state", "code_challenge", *(["nonce"] if _is_openid(parameters) else [])):
             self.ledger.secret(name, parameters[name])
         name = parameters["login_hint"]
         login = Login(name, self.bends.get(name, HONEST), parameters, int(self.clock()))
@@ -193,8 +164,17 @@ class Realm:
         code = self.ledger.secret("code", secrets.token_urlsafe(24))
         self._codes[code] = login
         response = {"code": code, "state": parameters["state"], "iss": self.issuer}
-        query = login.bend.query(urlencode(applied(response, login.bend.response, self.clock())))
-        return Answer(303, b"", None, (("Location", f"{parameters['redirect_uri']}?{query}"),))
+        return self._respond(login, applied(response, login.bend.response, self.clock()))
+
+    def _respond(self, login: Login, response: dict[str, Any]) -> Answer:
+        query = login.bend.query(urlencode(response))
+        redirect_uri = login.parameters["redirect_uri"]
+        if login.parameters.get("response_mode") != "form_post":
+            return Answer(303, b"", None, (("Location", f"{redirect_uri}?{query}"),))
+        fields = [f'<input name="{escape(name)}" value="{escape(value)}">' for name, value in parse_qsl(query)]
+        form = f'<form method="post" action="{escape(redirect_uri)}">{"".join(fields)}</form>'
+        page = f"<!doctype html>{form}<script>document.forms[0].submit()</script>"
+        return Answer(200, page.encode(), "text/html; charset=utf-8")
 
     def _token(self, asked: Asked) -> Answer:
         self._check_client(asked)
@@ -214,13 +194,13 @@ class Realm:
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         if challenge != login.parameters["code_challenge"] or form["redirect_uri"] != login.parameters["redirect_uri"]:
             return json_answer(400, error="invalid_grant")
-        return self._grant(login, login.bend.tokens, nonce=login.parameters["nonce"])
+        return self._grant(login, login.bend.tokens, nonce=login.parameters.get("nonce", ...))
 
     def _target_token(self, form: dict[str, str], bent: Tokens) -> Answer:
         if bent.answer is not None:
             return bent.answer
         access_token = self.ledger.secret("access token", f"{form['grant_type'][-5:]}-{secrets.token_urlsafe(24)}")
-        members: dict[str, Any] = {"access_token": access_token, "token_type": "Bearer", "expires_in": 300}
+        members: dict[str, Any] = {"access_token": access_token, "token_type": self.token_type, "expires_in": 300}
         if form["grant_type"] == TOKEN_EXCHANGE:
             members["issued_token_type"] = ACCESS_TOKEN_TYPE
         return json_answer(**applied(members, bent.members, self.clock()))
@@ -245,7 +225,7 @@ class Realm:
         refresh_token = self.ledger.secret("refresh token", secrets.token_urlsafe(24))
         members = {
             "access_token": access_token,
-            "token_type": "Bearer",
+            "token_type": self.token_type,
             "expires_in": 300,
             "refresh_token": refresh_token,
             "scope": login.parameters["scope"],
@@ -262,9 +242,10 @@ class Realm:
             "auth_time": login.authenticated_at,
             "at_hash": at_hash(access_token),
         }
-        header = {"alg": "RS256", "kid": self.kid, "typ": "JWT"}
+        header = {"alg": self.algorithm, "kid": self.kid, "typ": "JWT"}
         id_token = self.ledger.secret(f"ID token of {login.name}", self._forged(header, claims, bent, access_token))
-        members = applied(members, {"id_token": bent.members.get("id_token", id_token)}, now)
+        if _is_openid(login.parameters):
+            members = applied(members, {"id_token": bent.members.get("id_token", id_token)}, now)
         login.access_tokens.append(access_token)
         if members.get("refresh_token") == refresh_token:
             login.refresh_tokens.append(refresh_token)
@@ -292,6 +273,17 @@ class Realm:
                     login.revoked.append(token)
         return Answer(200)
 
+    def _end_session(self, asked: Asked) -> Answer:
+        parameters = asked.parameters()
+        if "post_logout_redirect_uri" not in parameters:
+            return Answer(200, b"Logged out.", "text/plain")
+        assert parameters["client_id"] == self.client_id
+        login = self._logins[_name_in(parameters["id_token_hint"])][-1]
+        login.calls.append("logout")
+        returned = applied({"state": parameters["state"]}, login.bend.logout_return, self.clock())
+        where = "?".join(filter(None, [parameters["post_logout_redirect_uri"], urlencode(returned)]))
+        return Answer(303, b"", None, (("Location", where),))
+
     def _forged(self, header: dict[str, Any], claims: dict[str, Any], bent: Tokens, access_token: str = "") -> str:
         now = self.clock()
         header, claims = applied(header, bent.header, now), applied(claims, bent.claims, now)
@@ -306,7 +298,19 @@ class Realm:
         else:
             form = asked.parameters()
             credentials = form["client_id"], form["client_secret"]
+        self.authentications["basic" if basic else "post"] += 1
         assert credentials == (self.client_id, self.client_secret), "somebody else's credentials"
+
+
+def _is_openid(parameters: Mapping[str, str]) -> bool:
+    return "openid" in parameters["scope"].split()
+
+
+def _name_in(id_token: str) -> str:
+    """The name of the login that ended with this ID token."""
+    payload = id_token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return str(claims["sub"]).removeprefix(_subject(""))
 
 
 def _subject(name: str) -> str:

@@ -9,13 +9,17 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from tests.support.leaks import Ledger
 from tests.support.lies import Answer
-from tests.support.lying_provider import Asked, Realm
+from tests.support.lying_provider import Realm
+from tests.support.realm_log import Asked
+
+AnyRealm = TypeVar("AnyRealm", bound=Realm)
 
 LONGEST_HANG = 60.0
 DRIP_INTERVAL = 0.5
@@ -39,6 +43,10 @@ class RealmServer:
         """A new issuer at this path, which may end in a slash, with changed metadata."""
         realm = Realm(f"{self.url}{path}", self._ledger)
         realm.metadata = metadata
+        return self.add(path, realm)
+
+    def add(self, path: str, realm: AnyRealm) -> AnyRealm:
+        """Serve this realm at the path, which its issuer ends in."""
         self._realms[path.removesuffix("/")] = realm
         return realm
 
@@ -54,7 +62,7 @@ class RealmServer:
             return Answer(404)
         path = max(paths, key=len)
         realm = self._realms[path]
-        asked = Asked(asked.method, asked.path[len(path) :], asked.query, asked.headers, asked.body)
+        asked = replace(asked, path=asked.path[len(path) :])
         try:
             return realm.answer(asked)
         except Exception as fault:  # noqa: BLE001 (a request that an honest client would not make)
@@ -110,7 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, body: bytes) -> None:
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        answer = self.server.owner.answer(Asked(self.command, parts.path, parts.query, headers, body))
+        is_secure = isinstance(self.connection, ssl.SSLSocket)
+        certificate = self.connection.getpeercert(binary_form=True) if is_secure else None
+        answer = self.server.owner.answer(Asked(self.command, parts.path, parts.query, headers, body, certificate))
         if answer.hangs:
             self.server.owner.hang()
             self.close_connection = True

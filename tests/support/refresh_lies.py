@@ -10,7 +10,7 @@ from tests.certification.browser import Visit
 from tests.support.deployment import Deployment, WatchedBrowser
 from tests.support.lies import Answer, Bend, Changes, Tokens
 from tests.support.login_lies import eventually, slug
-from tests.support.lying_provider import Login
+from tests.support.realm_log import Login
 from tests.support.stage import Stage
 
 EXPIRED = {"expires_in": 0}
@@ -71,7 +71,14 @@ class RefreshScene:
 
     def tell(self, stage: Stage) -> Refreshed:
         """Log in, refresh honestly once, then be lied to."""
-        name, deployment = self.name, stage.main
+        # Failures in a row make a gateway leave its provider alone; a success in between keeps them apart.
+        return self.tell_to(stage.main, stage.outages if self.is_outage else None)
+
+    def tell_to(
+        self, deployment: Deployment, alone: contextlib.AbstractContextManager[object] | None = None
+    ) -> Refreshed:
+        """Log in there, refresh honestly once, then be lied to; both refreshes within `alone`."""
+        name = self.name
         lifetime = {} if self.is_alive else EXPIRED
         honest = Tokens(members=lifetime)
         deployment.realm.bends[name] = Bend(
@@ -80,8 +87,7 @@ class RefreshScene:
         with deployment.browser() as browser:
             attempt = deployment.log_in(name, browser)
             assert attempt.callback.status == 303
-            # Failures in a row make a gateway leave its provider alone; a success in between keeps them apart.
-            with stage.outages if self.is_outage else contextlib.nullcontext():
+            with alone or contextlib.nullcontext():
                 refresh(browser, expected=200)
                 answer = refresh(browser) if self.is_alive else deployment.call_api(browser, name)
             return self._aftermath(deployment, browser, name, answer)
@@ -125,7 +131,11 @@ class RefreshQuirk:
 
     def tell(self, stage: Stage) -> Refreshed:
         """Log in, let the access token expire, call the API, refresh again."""
-        name, deployment = self.name, stage.main
+        return self.tell_to(stage.main)
+
+    def tell_to(self, deployment: Deployment) -> Refreshed:
+        """Log in there, let the access token expire, call the API, refresh again."""
+        name = self.name
         deployment.realm.bends[name] = Bend(tokens=Tokens(members=EXPIRED), refreshes=(self.tokens,))
         with deployment.browser() as browser:
             assert deployment.log_in(name, browser).callback.status == 303
@@ -145,6 +155,25 @@ class RefreshQuirk:
                 newest=newest,
                 revoked=False,
             )
+
+
+def assert_lie_unused(scene: RefreshScene, refreshed: Refreshed, reason: str) -> None:
+    """The session goes on with the tokens from before the lie, and no refresh token is used twice."""
+    assert (refreshed.answer.status, refreshed.code, refreshed.reason) == (503, "provider_unavailable", reason)
+    assert refreshed.session["authenticated"] is True
+    assert refreshed.session["claims"]["sub"] == f"user-of-{scene.name}"
+    assert refreshed.next_call.status == 200
+    assert refreshed.bearer == 1, "the access token from before the lie"
+    assert refreshed.newest == 2
+    assert refreshed.used == (0, 1), "no refresh token is used twice"
+
+
+def assert_ended(refreshed: Refreshed) -> None:
+    """The session is over, the API was not called with the new token, and all new tokens were given back."""
+    assert refreshed.session == {"authenticated": False, "login_url": "/bff/login"}
+    assert refreshed.next_call.status == 401
+    assert refreshed.bearer is None
+    assert refreshed.revoked
 
 
 def refresh(browser: WatchedBrowser, *, expected: int | None = None) -> Visit:
