@@ -91,12 +91,14 @@ FAPI_REQUIREMENTS: Final = tuple(
         ("FAPI-21", "must", "5.4", "PS256, ES256 or EdDSA, never none", met("ours and the provider's; no others")),
         ("FAPI-22", "must", "5.4", "RSA keys of 2048 bits, curves of 224", met("weaker keys are not taken")),
         ("FAPI-23", "must", "5.4", "128 bits of entropy in credentials", met("256 in handles, states and verifiers")),
-        ("FAPI-24", "must", "5.2", "TLS 1.2 with recommended cipher suites, or 1.3", met("no others are offered")),
+        ("FAPI-24", "advice", "5.3.3", "One exchange of a code for each login, with a key of its own",
+         met("a login is taken once; each draws its key")),
+        ("FAPI-25", "must", "5.2", "TLS 1.2 with recommended cipher suites, or 1.3", met("no others are offered")),
     )
 ) + tuple(
     Requirement(identifier, force, section, asks, where(_signed, _NO_SIGNING, judge))
     for identifier, force, section, asks, judge in (
-        ("FAPI-25", "must", "5.3.2", "Message Signing: signed authorization requests", met("with nbf and exp")),
-        ("FAPI-26", "must", "5.4.2", "Message Signing: signed authorization responses", met("no other is taken")),
+        ("FAPI-26", "must", "5.3.2", "Message Signing: signed authorization requests", met("with nbf and exp")),
+        ("FAPI-27", "must", "5.4.2", "Message Signing: signed authorization responses", met("no other is taken")),
     )
 )  # fmt: skip

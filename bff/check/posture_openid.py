@@ -55,10 +55,10 @@ ISS_REQUIREMENTS: Final = (
 OIDC_REQUIREMENTS: Final = tuple(
     Requirement(identifier, force, section, asks, where(_is_openid, "BFF_SCOPES lacks openid: plain OAuth", judge))
     for identifier, force, section, asks, judge in (
-        ("OIDC-1", "must", "3.1.3.7", "Signature, iss, aud, azp, exp, iat, nonce and at_hash of the ID token",
-         met("each checked at every login; a minute for clocks")),
-        ("OIDC-2", "must", "3.1.3.7", "Algorithms from a list, never none",
-         met("asymmetric ones that the metadata list, or the one of BFF_ID_TOKEN_ALG")),
+        ("OIDC-1", "must", "3.1.3.7", "An ID token's signature, algorithm, iss, aud, azp, exp, iat, nonce and at_hash",
+         met("each at every login; asymmetric algorithms that the metadata list, or the one of BFF_ID_TOKEN_ALG")),
+        ("OIDC-2", "must", "4.3", "The issuer of the metadata is the one configured (Discovery)",
+         met("compared to the byte; no login begins otherwise")),
         ("OIDC-3", "must", "5.7", "A user is iss and sub together", met("the issuer is bound into every session")),
         ("OIDC-4", "must", "5.3.2", "UserInfo speaks of the same sub", met("or the login fails, and the session ends")),
         ("OIDC-5", "must", "12.2", "A refreshed ID token keeps iss, sub, aud and auth_time",
@@ -78,7 +78,7 @@ JARM_REQUIREMENTS: Final = tuple(
     )
 )  # fmt: skip
 
-RPL_REQUIREMENTS: Final = tuple(
+_RPL_AT_THE_PROVIDER: Final = tuple(
     Requirement(
         identifier, force, section, asks, where(_ends_sessions_there, "the provider has no end-session endpoint", judge)
     )
@@ -94,6 +94,14 @@ RPL_REQUIREMENTS: Final = tuple(
     )
 )  # fmt: skip
 
+RPL_REQUIREMENTS: Final = (
+    *_RPL_AT_THE_PROVIDER,
+    Requirement(
+        "RPL-6", "advice", "2", "Without an end-session endpoint a logout is one all the same",
+        met("the session here ends; BFF_LOGOUT_URL can name a page of the provider's"),
+    ),
+)  # fmt: skip
+
 BCL_REQUIREMENTS: Final = tuple(
     Requirement(
         identifier, force, section, asks, where(_is_told_of_logouts, "the provider sends no logout tokens", judge)
@@ -106,10 +114,15 @@ BCL_REQUIREMENTS: Final = tuple(
         ("BCL-5", "must", "2.6", "The event of a back-channel logout, as an object", met("else it is refused")),
         ("BCL-6", "must", "2.6", "No nonce", met("else it is refused")),
         ("BCL-7", "advice", "2.6", "jti counts once", met("on all instances, once its work is done")),
-        ("BCL-8", "must", "2.7", "All sessions that it names end; those that are gone count as ended",
+        ("BCL-8", "advice", "2.6", "What it names is a session that is known", met("else nothing ends, and it is 200")),
+        ("BCL-9", "must", "2.7", "All sessions that it names end; those that are gone count as ended",
          met("by sid that one, by sub alone all of the user's")),
-        ("BCL-9", "must", "2.8", "200 when it is done, 400 when not", met("no other status")),
-        ("BCL-10", "should", "2.8", "Cache-Control: no-store", met("on both")),
-        ("BCL-11", "advice", "2.7", "A login that is under way ends too", met("by a mark that it meets at its end")),
+        ("BCL-10", "must", "2.8", "200 when it is done, 400 when not", met("no other status")),
+        ("BCL-11", "should", "2.8", "Cache-Control: no-store", met("on both")),
+        ("BCL-12", "should", "2.7", "Refresh tokens of the sessions are used no more",
+         met("they go with the record, which its cookie alone opens; revoking them is the provider's part")),
+        ("BCL-13", "advice", "2.2", "Sessions are found by issuer and sid, and by issuer and sub",
+         met("both are kept with each session")),
+        ("BCL-14", "advice", "2.7", "A login that is under way ends too", met("by a mark that it meets at its end")),
     )
 )  # fmt: skip

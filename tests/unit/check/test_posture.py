@@ -132,7 +132,7 @@ def test_a_profile_is_met_as_a_whole_with_a_certificate() -> None:
     found = stands(full_metadata(tls_client_certificate_bound_access_tokens=True, **SIGNS), **settings)
     unmet = {name for name, stand in found.items() if name.startswith(("FAPI", "MTLS")) and stand.standing is not MET}
     # No assertions, no proofs, and no message signing.
-    assert unmet == {"FAPI-5", "FAPI-8", "FAPI-25", "FAPI-26"}
+    assert unmet == {"FAPI-5", "FAPI-8", "FAPI-26", "FAPI-27"}
     assert found["FAPI-1"].why.endswith("certificate")
 
 
