@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -46,8 +47,15 @@ def stack() -> Iterator[Stack]:
         valkey = started.enter_context(start_valkey())
         timesheets = started.enter_context(start_timesheets(keycloak))
         guide = {name: value for name, value in GUIDE.items() if name not in PLACES}
+        keycloak.allow_grants_without_users()
+        routes = [
+            {"prefix": "/less", "upstream": timesheets.url, "scope": "openid read:timesheets"},
+            {"prefix": "/exchanged", "upstream": timesheets.url, "scope": "read:timesheets", "exchange": True},
+            {"prefix": "/machine", "upstream": timesheets.url, "token": "client"},
+        ]
+        further = {"BFF_RESOURCE": None, "BFF_ROUTES": json.dumps(routes)}
         gateway = started.enter_context(
-            start_gateway(keycloak, timesheets.url, valkey.url, port=port, **{"BFF_RESOURCE": None, **guide})
+            start_gateway(keycloak, timesheets.url, valkey.url, port=port, **{**further, **guide})
         )
         yield Stack(keycloak, gateway)
 
@@ -287,3 +295,27 @@ def test_no_log_shows_a_token(stack: Stack) -> None:
     # How every signed token begins.
     assert "eyJ" not in output
     assert stack.keycloak.client_secret not in output
+
+
+def test_a_route_with_a_scope_gets_a_token_with_that_scope_and_the_others_keep_theirs(browser: Browser) -> None:
+    visitor = browser()
+    log_in(visitor, "alice")
+    less, whole = (visitor.call("GET", f"{prefix}/whoami").json()["scope"].split() for prefix in ("/less", "/api"))
+    assert "read:timesheets" in less
+    assert set(less) < set(whole)
+    assert visitor.call("GET", "/less/timesheets").status_code == 200
+
+
+def test_a_route_with_exchange_gets_a_token_that_keycloak_exchanged(browser: Browser) -> None:
+    visitor = browser()
+    log_in(visitor, "alice")
+    exchanged, own = (visitor.call("GET", f"{prefix}/whoami").json() for prefix in ("/exchanged", "/api"))
+    assert exchanged["sub"] == own["sub"]
+    assert exchanged["jti"] != own["jti"]
+    assert "read:timesheets" in exchanged["scope"].split()
+
+
+def test_a_route_for_the_client_needs_no_login(browser: Browser) -> None:
+    answer = browser().call("GET", "/machine/whoami")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["azp"] == "bff"

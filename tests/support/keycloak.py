@@ -66,6 +66,16 @@ class KeycloakServer(ProviderServer):
         """Let a user log in, or not any more."""
         self.administer("PUT", f"/users/{self.user(username)['id']}", {"enabled": enabled})
 
+    def allow_grants_without_users(self) -> None:
+        """Let the gateway's client have tokens of its own, as an employee, and exchange those of its users."""
+        client = self._client()
+        client["serviceAccountsEnabled"] = True
+        client["attributes"]["standard.token.exchange.enabled"] = "true"
+        self.administer("PUT", f"/clients/{client['id']}", client)
+        account = self.administer("GET", f"/clients/{client['id']}/service-account-user")
+        roles = [self.administer("GET", f"/roles/{name}") for name in ("employee",)]
+        self.administer("POST", f"/users/{account['id']}/role-mappings/realm", roles)
+
     def events(self) -> list[dict[str, Any]]:
         """Return what has happened since the last `clear_events`, oldest first."""
         events: list[dict[str, Any]] = self.administer("GET", "/events?max=1000")
