@@ -42,6 +42,7 @@ def main() -> int:
             "rounds": options.rounds,
             "answer_bytes": options.body_size,
             "sealed_session_bytes": options.record_size,
+            "scheduling": "real time" if options.realtime else f"nice {options.priority}",
         },
     }
     say(", ".join(describe(cores).values()))

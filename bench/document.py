@@ -29,7 +29,7 @@ def _run(figures: dict[str, object]) -> str:
     assert isinstance(method, dict)
     return (
         f"*{figures['gateway']}, {machine['processor']}, {machine['cores']}, Python {machine['python']}; "
-        f"{method['rounds']} rounds of {method['seconds_per_run']:g} s*"
+        f"{method['rounds']} rounds of {method['seconds_per_run']:g} s, {method['scheduling']}*"
     )
 
 

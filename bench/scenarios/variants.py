@@ -15,11 +15,16 @@ from bench.targets.target import Target
 CONNECTIONS = 32
 
 
-def compare(stage: Stage, variants: Sequence[Target], report: Callable[[str], None]) -> list[Row]:
-    """Measure the variants in turn; ratios are to the first of them."""
+def compare(
+    stage: Stage, variants: Sequence[Target], report: Callable[[str], None], *, most: int = CONNECTIONS
+) -> list[Row]:
+    """Measure the variants in turn, on as many connections as the options say, `most` at most.
+
+    Ratios are to the first of them.
+    """
     for variant in variants:
         check(variant)
-    connections = min(CONNECTIONS, *stage.options.connections)
+    connections = min(most, max(stage.options.connections))
     samples = interleave(stage, variants, connections, report=report)
     return summarise(connections, samples, [variants[0].name])
 

@@ -14,6 +14,7 @@ from bench.table import markdown
 from bench.targets import gateway
 
 NAME = "workers"
+CONNECTIONS = 256
 MEBIBYTE = 2**20
 
 
@@ -30,7 +31,7 @@ def run(options: Options, cores: Cores, say: Callable[..., None]) -> Section:
             )
             for count in options.workers
         ]
-        rows = variants.compare(stage, targets, say)
+        rows = variants.compare(stage, targets, say, most=CONNECTIONS)
         memory = [max(resident_bytes(target.child.process.pid).values()) / MEBIBYTE for target in targets]
     lines = [[row.target, f"{row.calls_per_second / rows[0].calls_per_second:.2f}", f"{size:.0f}"]
              for row, size in zip(rows, memory, strict=True)]  # fmt: skip
