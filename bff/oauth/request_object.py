@@ -29,12 +29,12 @@ def request_object(
     """
     issued_at = int(now)
     claims: dict[str, Any] = {
+        # Numbers are numbers in it (RFC 9101 section 4).
+        **{name: int(str(value)) if name in _NUMBERS else value for name, value in parameters.items()},
         "iss": parameters["client_id"],
         "aud": issuer,
         "iat": issued_at,
         "nbf": issued_at,
         "exp": issued_at + LIFETIME,
-        # Numbers are numbers in it (RFC 9101 section 4).
-        **{name: int(str(value)) if name in _NUMBERS else value for name, value in parameters.items()},
     }
     return signed_by_one_of(keys, claims, algorithms=algorithms, typ=_TYPE)

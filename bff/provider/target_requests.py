@@ -15,6 +15,7 @@ from bff.provider.client_requests import ClientRequests
 from bff.provider.discovery import Discovery
 from bff.provider.proofs import Proofs
 from bff.session.record import SessionRecord
+from bff.session.sealing import hash_parts
 from bff.settings.token_target import TokenTarget
 
 
@@ -63,12 +64,15 @@ class TargetRequests:
             return tokens, error.reason
         return dataclasses.replace(tokens, scope=scope), None
 
+    def client_token_name(self, target: TokenTarget) -> str:
+        """Return what tells tokens of the client's own apart: all that one is asked for with, and bound or not."""
+        binding = "bound" if self._proofs.are_required else "any"
+        asked = (f"{name}={value}" for name, value in sorted(self._client_parameters(target).items()))
+        return hash_parts("client token", binding, target.expect_audience or "", *asked).hex()
+
     async def client_token(self, target: TokenTarget) -> TargetToken:
         """Get a token of the client's own (RFC 6749 section 4.4)."""
-        parameters = self._grant_parameters(target)
-        if self._audience is not None and target.audience is None and target.resource is None:
-            parameters["audience"] = self._audience
-        metadata = await self._discovery.metadata.get()
+        parameters, metadata = self._client_parameters(target), await self._discovery.metadata.get()
         # A key for this one token: whoever shares the token shares its key.
         dpop_key = new_dpop_key(self._random_bytes) if self._proofs.are_sent(metadata) else None
         tokens = await self._requests.client_credentials(metadata, parameters, dpop_key)
@@ -92,6 +96,12 @@ class TargetRequests:
             received_at=self._clock(),
             dpop_key=dpop_key.encoded if dpop_key is not None and tokens.is_bound else None,
         )
+
+    def _client_parameters(self, target: TokenTarget) -> dict[str, str]:
+        parameters = self._grant_parameters(target)
+        if self._audience is not None and target.audience is None and target.resource is None:
+            parameters["audience"] = self._audience
+        return parameters
 
     def _grant_parameters(self, target: TokenTarget) -> dict[str, str]:
         parameters = _parameters(target)

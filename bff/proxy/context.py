@@ -155,6 +155,11 @@ class ProxiedRoute:
     step_up: StepUp | None = None
     relocation: Relocation | None = None
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether answers are for whoever asked: a shared cache would hand them out without the check of origin."""
+        return self.reads_session or self.client_target is not None
+
     @staticmethod
     def dev_server(upstream: UpstreamUrl, meter: Meter) -> ProxiedRoute:
         """Return the route of every path that is nobody else's, to a page's development server."""

@@ -165,7 +165,7 @@ class Exchange:
         """Pass the head of the answer on; return whether the body ends only with the upstream's connection."""
         route, request = self._route, self._request
         head = AnswerHead(
-            status, fields, to_head_request=self.to_head_request, is_personal=route.reads_session,
+            status, fields, to_head_request=self.to_head_request, is_personal=route.is_personal,
             cookie_names=route.cookie_names, relocation=route.relocation,
         )  # fmt: skip
         if self._bound is not None and repeats(self, self._back, self._bound, status, fields):

@@ -155,3 +155,5 @@ class SessionWatch:
     def _read_all_soon(self) -> None:
         for watched in self._watched.values():
             watched.due = 0.0
+            # An answer on its way may be older than what happened unheard.
+            watched.read = None

@@ -112,7 +112,7 @@ class ClientTokens:
         """Return a token that is not due, or if there is no other one that is alive."""
         lease = Lease(
             self._store,
-            f"client-token-lease:{target.name}",
+            f"client-token-lease:{self._provider.targets.client_token_name(target)}",
             owner=self._random_bytes(16).hex(),
             lifetime=LEASE_LIFETIME,
         )
@@ -184,7 +184,7 @@ class ClientTokens:
         raise failure
 
     async def _stored(self, target: TokenTarget) -> AccessToken | None:
-        name = _name(target)
+        name = self._name(target)
         sealed = await self._store.get(name)
         if sealed is None:
             return None
@@ -201,15 +201,15 @@ class ClientTokens:
         lifetime = token.expires_at - self._clock()
         if lifetime <= 0:
             return
-        name = _name(target)
+        name = self._name(target)
         try:
             await self._store.put(name, self._sealer.seal_shared(_encode(token), name=name), lifetime=lifetime)
         except StoreUnavailable:
             event(logging.WARNING, "client_token.not_shared")
 
-
-def _name(target: TokenTarget) -> str:
-    return f"client-token:{target.name}"
+    def _name(self, target: TokenTarget) -> str:
+        # Instances before and after a change of settings share the store: neither takes what the other asked for.
+        return f"client-token:{self._provider.targets.client_token_name(target)}"
 
 
 def _is_due(token: AccessToken, now: float) -> bool:

@@ -192,8 +192,14 @@ class Fleet:
     def __init__(self, size: int = 1, **settings: str) -> None:
         self.double = ProviderDouble(clock=clock)
         self.memory = MemoryStore(clock)
-        secret_key = secrets.token_bytes(32)
-        self.instances = [Instance(self.memory, self.double, secret_key, settings) for _ in range(size)]
+        self._secret_key = secrets.token_bytes(32)
+        self.instances: list[Instance] = []
+        for _ in range(size):
+            self.add(**settings)
+
+    def add(self, **settings: str) -> None:
+        """Add an instance, which may have other settings."""
+        self.instances.append(Instance(self.memory, self.double, self._secret_key, settings))
 
     def __getitem__(self, number: int) -> Instance:
         return self.instances[number]

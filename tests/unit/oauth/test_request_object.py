@@ -44,6 +44,12 @@ def test_the_request_is_signed_for_this_issuer_and_a_short_time(algorithm: str) 
     }  # fmt: skip
 
 
+def test_no_parameter_changes_whom_it_is_for_and_how_long() -> None:
+    _, claims = signed(key("ES256"), iss="other", aud="https://other.example", iat="0", nbf="0", exp="9999999999")
+    assert (claims["iss"], claims["aud"], claims["exp"]) == ("app", ISSUER, int(NOW) + LIFETIME)
+    assert (claims["iat"], claims["nbf"]) == (int(NOW), int(NOW))
+
+
 def test_it_lives_no_longer_than_fapi_permits() -> None:
     assert LIFETIME <= 3600
 

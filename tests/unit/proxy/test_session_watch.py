@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bff.errors import SessionExpired, StoreUnavailable
+from bff.errors import SessionEnded, SessionExpired, StoreUnavailable
 from bff.proxy import session_watch
 from bff.proxy.session_watch import RECHECK, RECHECK_DEAF
 from bff.session.store import StoredSession
@@ -46,6 +46,22 @@ async def test_a_stream_is_broken_off_at_once_when_its_session_is_ended_anywhere
     assert (browser.was_aborted, upstream.was_aborted, bench.is_at_rest) == (True, True, True)
     assert not browser.take_written().endswith(b"0\r\n\r\n"), "half an answer must not look like a whole one"
     assert (bench.last_line.status, bench.last_line.code) == (200, "session_ended")
+
+
+async def test_what_was_read_before_announcements_were_heard_is_read_again() -> None:
+    bench, browser, _ = await streaming()
+    bench.context.watch.deaf("timeout")
+    bench.sessions.fakes.answers_at_once = False
+    await sweep(bench, after=1)
+    _, stale = bench.sessions.fakes.reads[-1]
+    # The store has answered, the session ends unheard, and only then the announcements and that answer arrive.
+    bench.context.watch.hearing()
+    if not stale.done():
+        stale.set_result(bench.sessions.fakes.found)
+    bench.sessions.fakes.answers_at_once = True
+    bench.sessions.refusal = SessionEnded("session.ended.logout")
+    await sweep(bench, after=1)
+    assert browser.was_aborted
 
 
 async def test_the_end_of_another_session_ends_nothing() -> None:

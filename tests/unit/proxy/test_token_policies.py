@@ -61,6 +61,24 @@ async def test_the_gateways_authority_is_for_our_own_pages_alone(
     assert await verdict(bench, request(method, b"/api/x", fields)) == expected
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (b"", b"Cache-Control: no-store\r\n"),
+        (b"Cache-Control: public, max-age=60\r\n", b"Cache-Control: max-age=60, private\r\n"),
+    ],
+)
+@pytest.mark.parametrize("make", [client_route, user_or_client_route])
+async def test_what_the_gateways_authority_was_needed_for_is_left_in_no_shared_cache(
+    make: Any, given: bytes, expected: bytes
+) -> None:
+    bench = make()
+    browser = bench.browser()
+    upstream = await bench.asked(browser, request(b"GET", b"/api/x", SITE))
+    upstream.receive(b"HTTP/1.1 200 OK\r\n" + given + b"Content-Length: 2\r\n\r\nok")
+    assert b"\r\n" + expected in browser.take_written()
+
+
 async def test_a_call_waits_for_the_gateways_token() -> None:
     bench = client_route()
     bench.client_tokens.token = None

@@ -48,7 +48,7 @@ async def test_the_gateways_own_token_has_a_key_of_its_own_that_all_instances_sh
     second = await fleet[1].client_tokens.access_token(target)
     assert first == second
     assert first.dpop_key not in (None, KEY)
-    sealed = await fleet.memory.get(f"client-token:{target.name}")
+    sealed = await fleet.memory.get(f"client-token:{fleet[0].provider.targets.client_token_name(target)}")
     assert sealed is not None
     assert first.dpop_key is not None
     assert first.dpop_key not in sealed

@@ -34,6 +34,14 @@ async def token(fleet: Fleet, number: int = 0, target: TokenTarget = PUBLIC) -> 
     return (await fleet[number].client_tokens.access_token(target)).value
 
 
+def shared_name(fleet: Fleet, target: TokenTarget = PUBLIC) -> str:
+    return f"client-token:{fleet[0].provider.targets.client_token_name(target)}"
+
+
+def lease_name(fleet: Fleet) -> str:
+    return f"client-token-lease:{fleet[0].provider.targets.client_token_name(PUBLIC)}"
+
+
 async def test_the_token_is_asked_for_with_the_clients_own_grant() -> None:
     fleet = await ready()
     assert (await token(fleet)).startswith("client-")
@@ -95,7 +103,7 @@ async def test_a_restarted_instance_takes_the_token_that_is_shared() -> None:
 async def test_the_store_holds_the_token_sealed_and_no_longer_than_it_lives() -> None:
     fleet = await ready()
     value = await token(fleet)
-    name = f"client-token:{PUBLIC.name}"
+    name = shared_name(fleet)
     sealed = await fleet.memory.get(name)
     assert sealed is not None
     assert value.encode() not in sealed
@@ -106,17 +114,32 @@ async def test_the_store_holds_the_token_sealed_and_no_longer_than_it_lives() ->
 @pytest.mark.parametrize("planted", [b"", b"planted", b"\x01" + b"x" * 60])
 async def test_what_was_not_sealed_here_is_no_token(planted: bytes) -> None:
     fleet = await ready(2)
-    await fleet.memory.put(f"client-token:{PUBLIC.name}", planted, lifetime=300)
+    await fleet.memory.put(shared_name(fleet), planted, lifetime=300)
     assert (await token(fleet)).startswith("client-")
 
 
 async def test_a_token_sealed_for_one_api_opens_for_no_other() -> None:
     fleet = await ready(2)
     value = await token(fleet)
-    sealed = await fleet.memory.get(f"client-token:{PUBLIC.name}")
+    sealed = await fleet.memory.get(shared_name(fleet))
     assert sealed is not None
-    await fleet.memory.put(f"client-token:{OTHER.name}", sealed, lifetime=300)
+    await fleet.memory.put(shared_name(fleet, OTHER), sealed, lifetime=300)
     assert await token(fleet, 1, OTHER) != value
+
+
+@pytest.mark.parametrize(
+    "settings", [{"resource": "https://other.example/"}, {"audience": "other"}, {"dpop": "require"}]
+)
+async def test_a_token_asked_for_by_other_settings_is_not_taken(settings: dict[str, str]) -> None:
+    same = {"resource": "https://api.example/", "audience": "api"}
+    fleet = Fleet(0)
+    fleet.add(**same)
+    old = await token(fleet, target=TokenTarget())
+    fleet.add(**same | settings)
+    if "dpop" in settings:
+        fleet.double.target_changes["https://api.example/"] = {"token_type": "DPoP"}
+    assert await token(fleet, 1, TokenTarget()) != old
+    assert fleet.token_requests == 2
 
 
 async def test_an_outage_of_the_provider_leaves_the_token_in_use_while_it_lives() -> None:
@@ -185,7 +208,7 @@ async def test_the_scope_is_what_was_told_else_what_was_asked_for_else_none() ->
 
 async def test_an_instance_that_dies_with_the_lease_is_outlived() -> None:
     fleet = await ready()
-    await fleet.memory.acquire(f"client-token-lease:{PUBLIC.name}", owner="dead", lifetime=30)
+    await fleet.memory.acquire(lease_name(fleet), owner="dead", lifetime=30)
     started = clock()
     assert (await token(fleet)).startswith("client-")
     assert 30 <= clock() - started < 32
@@ -193,7 +216,7 @@ async def test_an_instance_that_dies_with_the_lease_is_outlived() -> None:
 
 async def test_a_lease_that_is_never_given_back_is_not_waited_for_for_ever() -> None:
     fleet = await ready()
-    await fleet.memory.acquire(f"client-token-lease:{PUBLIC.name}", owner="dead", lifetime=3000)
+    await fleet.memory.acquire(lease_name(fleet), owner="dead", lifetime=3000)
     with pytest.raises(ProviderUnavailable) as gave_up:
         await token(fleet)
     assert gave_up.value.reason == "client_token.held_elsewhere"
@@ -222,7 +245,7 @@ async def test_an_instance_that_waits_does_not_leave_a_dead_token_alone() -> Non
     fleet = await ready(2)
     await token(fleet)
     await asyncio.sleep(299)
-    await fleet.memory.acquire(f"client-token-lease:{PUBLIC.name}", owner="other", lifetime=2)
+    await fleet.memory.acquire(lease_name(fleet), owner="other", lifetime=2)
     old = await token(fleet, 1)
     await asyncio.sleep(1.1)
     assert await token(fleet, 1) != old
@@ -254,7 +277,7 @@ async def test_a_token_that_lives_for_no_time_at_all_is_not_shared() -> None:
     fleet = await ready()
     fleet.double.lifetime = 0
     await token(fleet)
-    assert await fleet.memory.get(f"client-token:{PUBLIC.name}") is None
+    assert await fleet.memory.get(shared_name(fleet)) is None
 
 
 async def test_a_provider_that_is_left_alone_is_left_alone_for_all_apis() -> None:
