@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from bff.errors import BadRequest
+from bff.http.routes import RouteTable
 from bff.oauth.authorization import parse_max_age
 from bff.oauth.query import MalformedQuery, parse_parameters
 from bff.oauth.return_to import ReturnPath, parse_return_to, without_login_error
+from bff.settings import Route
 
 MAX_SIZE: Final = 16 * 1024
 
@@ -31,16 +34,24 @@ class LoginParameters:
 class LoginParametersReader:
     """Reads the parameters of the login endpoint; `allowed` are the names that are passed on.
 
-    `always` are sent with every login, unless it has another value for one that is allowed.
+    `always` are sent with every login, unless it has another value for one that is allowed. No login ends at a path of
+    one of `calls` that carries a token.
     """
 
     def __init__(
-        self, *, issuer: str, origin: str, allowed: Collection[str], always: Collection[tuple[str, str]] = ()
+        self,
+        *,
+        issuer: str,
+        origin: str,
+        allowed: Collection[str],
+        always: Collection[tuple[str, str]] = (),
+        calls: Collection[Route] = (),
     ) -> None:
         self._issuer = issuer
         self._origin = origin
         self._allowed = frozenset(allowed)
         self._always = dict(always)
+        self._calls = RouteTable(calls)
 
     def read(self, encoded: bytes, *, is_initiation: bool) -> LoginParameters:
         """Return what is asked for; everything not named here is ignored.
@@ -62,12 +73,18 @@ class LoginParametersReader:
         asked = {name: value for name, value in parameters.items() if name in self._allowed and value}
         extra = self._always | asked
         return LoginParameters(
-            return_to=without_login_error(parse_return_to(target)),
+            return_to=self._return_to(target),
             extra=extra,
             max_age=parse_max_age(extra["max_age"]) if "max_age" in extra else None,
             acr_values=extra.get("acr_values"),
             silent="page" if extra.get("prompt") == "none" else None,
         )
+
+    def _return_to(self, target: str | None) -> ReturnPath:
+        return_to = without_login_error(parse_return_to(target))
+        route = self._calls.match(re.split("[?#]", return_to, maxsplit=1)[0].encode("ascii"))
+        is_call = route is not None and route.token != "none"  # noqa: S105 -- a policy's name
+        return ReturnPath("/") if is_call else return_to
 
     def _path(self, target_link_uri: str | None) -> str | None:
         """Return the path of a URL of our origin; anything else is left for `parse_return_to` to judge."""

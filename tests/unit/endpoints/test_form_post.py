@@ -77,6 +77,24 @@ async def test_the_page_runs_its_own_script_alone_shows_nothing_that_was_posted_
     assert "set" not in {name.split("_")[0] for name in site.store.calls}, "nothing is stored"
 
 
+@pytest.mark.parametrize("query", ["return_to=/api/erase?all=1", "return_to=/api", "prompt=none&return_to=/api/erase"])
+async def test_no_login_that_another_site_begins_ends_in_a_call_with_the_users_token(query: str) -> None:
+    async with running_site(response_mode="form_post", upstream_url="https://api.example/v1") as site:
+        browser = site.browser()
+        request = await browser.begin(f"?{query}", site="cross-site")
+        page = await post(browser, answer_to(request), site="cross-site")
+        answer = await post(browser, form_of(page), site="same-origin")
+        # What follows is a navigation of our own origin, with the session's cookie.
+        assert (answer.status, answer["location"]) == (303, "/")
+
+
+async def test_a_login_may_end_at_a_page_of_a_route_without_tokens_or_beside_a_route() -> None:
+    routes = '[{"prefix":"/docs","upstream":"https://docs.example","token":"none"}]'
+    async with running_site(response_mode="form_post", routes=routes) as site:
+        for target in ("/docs/start", "/apis", "/docsx"):
+            assert (await site.browser().sign_in(f"?return_to={target}"))["location"] == target
+
+
 async def test_where_the_cookies_come_along_at_once_nothing_is_repeated(browser: Browser) -> None:
     request = await browser.begin()
     answer = await post(browser, answer_to(request), site="same-site")
