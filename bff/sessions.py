@@ -42,7 +42,6 @@ STATE_CLAIM_LIFETIME: Final = 900.0
 """Seconds a used `state` is remembered: longer than a login may take, clock differences included."""
 
 TOUCH_INTERVAL: Final = 60.0
-
 _PENDING: Final = "pending"
 _DONE: Final = b"done"
 
@@ -67,6 +66,9 @@ class Session(msgspec.Struct, frozen=True):
     record: SessionRecord
     touched_at: float
     is_sealed_currently: bool = True
+
+    def __repr__(self) -> str:
+        return f"Session(key={self.key!r}, …)"
 
     def idle_expires_at(self, idle: float) -> float:
         """Return when the session ends if it is not used again, at the absolute limit at the latest."""

@@ -20,6 +20,9 @@ class AccessToken(msgspec.Struct, frozen=True):
     received_at: float | None = None
     dpop_key: bytes | None = None
 
+    def __repr__(self) -> str:
+        return "AccessToken(…)"
+
     def is_fresh(self, now: float, margin: float) -> bool:
         """Whether the token will still be accepted `margin` seconds from now."""
         return self.expires_at is None or now + margin < self.expires_at
@@ -49,6 +52,9 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     refreshed_at: float | None = None
     target_tokens: dict[str, AccessToken] = {}
     dpop_key: bytes | None = None
+
+    def __repr__(self) -> str:
+        return "SessionRecord(…)"
 
     def has_expired(self, now: float) -> bool:
         """Whether the absolute limit has passed."""

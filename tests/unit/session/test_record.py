@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from bff.session.record import AccessToken, decode_record, encode_record
+from bff.sessions import Session
 from tests.support.session_records import NOW, session_record
 
 
@@ -22,6 +23,14 @@ def test_an_access_token_is_fresh_while_more_than_the_margin_is_left(
     expires_at: float | None, margin: float, is_fresh: bool
 ) -> None:
     assert AccessToken("value", expires_at, ()).is_fresh(NOW, margin) is is_fresh
+
+
+def test_nothing_secret_is_in_the_text_that_stands_for_a_session() -> None:
+    token = AccessToken("access-1", None, (), dpop_key=b"dpop-key")
+    record = session_record(access_token=token, dpop_key=b"dpop-key", target_tokens={"other": token})
+    text = repr([token, record, Session(b"the-handle", "key", 1, record, NOW)])
+    for secret in ("access-1", "refresh-1", "header.payload", "dpop-key", "the-handle", "248289761001"):
+        assert secret not in text
 
 
 def test_a_record_expires_at_the_moment_of_its_limit() -> None:
