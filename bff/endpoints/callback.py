@@ -13,7 +13,7 @@ the state is used up leaves the login's cookie, so that a reload tries again; wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from starlette.responses import Response
 
@@ -41,6 +41,7 @@ from bff.oauth.return_to import parse_return_to
 from bff.oauth.transaction import Transaction
 from bff.provider import Login, Provider
 from bff.session.cookies import TRANSACTION_MAX_AGE, SessionCookies
+from bff.session.endings import ended, was_logged_out
 from bff.session.record import SessionRecord
 from bff.session.signing import StateSigner, StateVerdict
 from bff.sessions import Session, Sessions
@@ -136,15 +137,20 @@ class CallbackEndpoint:
 
     async def _session(self, request: Request, code: ValidatedCode, transaction: Transaction) -> Session:
         """Redeem the code and start the session; the ones presented now and when the login began end with it."""
-        login = await self._provider.redeem(code, transaction)
         handle = presented_session(request, self._cookies).handle
         presented = None if handle is None else self._sessions.store_key(handle)
         previous = {key for key in (transaction.previous_session,) if key is not None} - {presented}
+        earlier = await self._not_logged_out({key for key in (presented, *previous) if key is not None})
+        login = await self._provider.redeem(code, transaction)
         try:
             session = await self._sessions.start(
                 self._record(login), login_started_at=transaction.started_at, previous=previous
             )
             replaced = None if handle is None else await self._sessions.end_presented(handle, "replaced")
+            if await self._not_logged_out(earlier) != earlier:
+                # A logout is undone by no login that was under way; one that begins after it is another matter.
+                await self._sessions.end(session.key, "logout")
+                raise ended("logout")
         except GatewayError as error:
             tokens = login.tokens
             self._provider.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)
@@ -155,6 +161,10 @@ class CallbackEndpoint:
             # Not the same user's: many providers would revoke the new tokens along with the old.
             self._provider.revoke_all_later(replaced)
         return session
+
+    async def _not_logged_out(self, keys: Collection[str]) -> set[str]:
+        """Return those of the sessions, by their store keys, that the user has not logged out of."""
+        return {key for key in keys if not was_logged_out(await self._sessions.store.read(key))}
 
     def _record(self, login: Login) -> SessionRecord:
         return record_from_login(login, now=self._clock(), max_lifetime=self._sessions.max_lifetime)

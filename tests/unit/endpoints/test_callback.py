@@ -330,6 +330,34 @@ async def test_tokens_that_cannot_be_kept_are_revoked(browser: Browser, site: Si
     assert len(site.provider.revoked) == 2
 
 
+@pytest.mark.parametrize("site_of_answer", ["cross-site", "same-origin"])
+async def test_a_logout_here_while_the_answer_to_another_login_is_redeemed_wins(
+    browser: Browser, site: Site, site_of_answer: str
+) -> None:
+    await browser.sign_in()
+    request = await browser.begin()
+    site.provider.delay = 5.0
+    finishing = asyncio.create_task(browser.finish(request, site=site_of_answer))
+    await asyncio.sleep(1)
+    assert (await browser.fetch("POST", "/bff/logout")).status == 200
+    answer = await finishing
+    assert (answer.status, browser.session_cookie, site.session_count()) == (400, None, 0)
+    await asyncio.sleep(20)
+    assert len(site.provider.revoked) == 4, "the tokens of both logins"
+
+
+async def test_a_login_that_begins_after_a_logout_succeeds_though_the_old_cookie_is_still_there(
+    browser: Browser, site: Site
+) -> None:
+    await browser.sign_in()
+    kept = dict(browser.cookies)
+    await browser.fetch("POST", "/bff/logout")
+    browser.cookies |= kept
+    await browser.sign_in()
+    assert (await browser.session())["authenticated"] is True
+    assert site.session_count() == 1
+
+
 async def test_a_logout_by_the_provider_while_the_login_was_under_way_wins(browser: Browser, site: Site) -> None:
     request = await browser.begin()
     await site.gateway.sessions.end_by_provider(ISSUER, None, "user-1", site.provider.clock() + 1)
