@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,8 @@ from tests.unit.settings.environments import environment
 
 
 def run(monkeypatch: pytest.MonkeyPatch, **variables: str | None) -> tuple[int, str, str]:
+    for name in [name for name in os.environ if name.startswith("BFF_")]:
+        monkeypatch.delenv(name)
     for name, value in environment(**variables).items():
         monkeypatch.setenv(name, value)
     done = CliRunner().invoke(main, ["jwks"])
