@@ -35,7 +35,7 @@ from bff.errors import (
     SessionExpired,
     StoreUnavailable,
 )
-from bff.oauth.authorization_response import ProviderRefusal, ValidatedCode
+from bff.oauth.authorization_response import AnotherUser, ProviderRefusal, ValidatedCode
 from bff.oauth.id_token import UnmetAuthentication
 from bff.oauth.return_to import parse_return_to
 from bff.oauth.transaction import Transaction
@@ -105,7 +105,12 @@ class CallbackEndpoint:
             return self._repeated.page(encoded, is_framed=self._silent.is_framed(request))
         if transaction is None:
             return await self._stray(request, "callback.state_unknown", "/", ())
-        return await self._silent.answered(request, transaction, self._finish(request, encoded, transaction))
+        return await self._silent.answered(
+            request,
+            transaction,
+            lambda: self._finish(request, encoded, transaction),
+            cleared=self._pending.clear(state),
+        )
 
     async def _finish(self, request: Request, encoded: bytes, transaction: Transaction) -> Response:
         """Return a redirection with the new session; raises a `Refusal`."""
@@ -143,6 +148,8 @@ class CallbackEndpoint:
         earlier = await self._not_logged_out({key for key in (presented, *previous) if key is not None})
         login = await self._provider.redeem(code, transaction)
         try:
+            if transaction.subject not in (None, login.subject):
+                raise AnotherUser
             session = await self._sessions.start(
                 self._record(login), login_started_at=transaction.started_at, previous=previous
             )

@@ -70,7 +70,9 @@ class LoginEndpoint:
         _check_is_own_frame(request)
         asked = self._parameters.read(request.query, is_initiation=False)
         parameters = dataclasses.replace(asked, extra={**asked.extra, "prompt": "none"}, silent="frame")
-        return await self._silent.in_frame(request, lambda: self._begin(request, parameters, status=302))
+        return await self._silent.in_frame(
+            request, lambda: self._begin(request, parameters, status=302), subject=parameters.subject
+        )
 
     async def initiate(self, request: Request) -> Response:
         """Begin a login that a third party posts (OpenID Connect Core 1.0 section 4)."""
@@ -108,6 +110,7 @@ class LoginEndpoint:
             acr_values=parameters.acr_values,
             previous_session=None if handle is None else self._store_key(handle),
             silent=parameters.silent,
+            subject=parameters.subject if parameters.silent is not None else None,
             is_step_up=handle is not None and parameters.acr_values is not None,
             dpop_key=new_dpop_key(self._random_bytes).encoded if self._binds_tokens else None,
         )

@@ -15,13 +15,14 @@ from bff.oauth.return_to import ReturnPath, parse_return_to, without_login_error
 from bff.settings import Route
 
 MAX_SIZE: Final = 16 * 1024
+_LONGEST_SUBJECT: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
 class LoginParameters:
     """A login as it was asked for; `extra` are the parameters to pass on, `max_age` is in seconds.
 
-    `silent` tells where the outcome goes of a login that may show nothing.
+    `silent` tells where the outcome goes of a login that may show nothing, `subject` whose login alone that may be.
     """
 
     return_to: ReturnPath
@@ -29,6 +30,7 @@ class LoginParameters:
     max_age: int | None
     acr_values: str | None
     silent: Literal["page", "frame"] | None
+    subject: str | None
 
 
 class LoginParametersReader:
@@ -69,6 +71,10 @@ class LoginParametersReader:
             raise BadRequest("login.issuer_missing")
         if issuer is not None and issuer != self._issuer:
             raise BadRequest("login.issuer")
+        subject = parameters.get("sub")
+        if subject is not None and not 1 <= len(subject) <= _LONGEST_SUBJECT:
+            # No user has another (OpenID Connect Core section 2).
+            raise BadRequest("login.subject")
         target = parameters.get("return_to") if issuer is None else self._path(parameters.get("target_link_uri"))
         asked = {name: value for name, value in parameters.items() if name in self._allowed and value}
         extra = self._always | asked
@@ -78,6 +84,7 @@ class LoginParametersReader:
             max_age=parse_max_age(extra["max_age"]) if "max_age" in extra else None,
             acr_values=extra.get("acr_values"),
             silent="page" if extra.get("prompt") == "none" else None,
+            subject=subject,
         )
 
     def _return_to(self, target: str | None) -> ReturnPath:

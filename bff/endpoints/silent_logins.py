@@ -20,7 +20,7 @@ from bff.asgi.request import Request
 from bff.endpoints.presented_session import presented_session
 from bff.errors import GatewayError, LoginFailed, SessionEnded, SessionExpired
 from bff.http.message_page import message_page
-from bff.oauth.authorization_response import ProviderRefusal
+from bff.oauth.authorization_response import AnotherUser, ProviderRefusal
 from bff.oauth.return_to import with_login_error
 from bff.oauth.transaction import Transaction
 from bff.session.cookies import SessionCookies
@@ -72,28 +72,38 @@ class SilentLogins:
         """Whether the answer will be shown in a frame that may be one of our own pages'."""
         return self._allows_frames and request.single(b"sec-fetch-dest") in _FRAMES
 
-    async def in_frame(self, request: Request, begin: Callable[[], Awaitable[Response]]) -> Response:
-        """Begin a login in a frame, unless somebody is logged in: a session is never replaced behind a page's back."""
+    async def in_frame(
+        self, request: Request, begin: Callable[[], Awaitable[Response]], *, subject: str | None
+    ) -> Response:
+        """Begin a login in a frame, unless somebody is logged in: a session is never replaced behind a page's back.
+
+        If that is not the `subject`, where one is given, the page is told `login_required`.
+        """
         try:
-            return self._message(authenticated=True) if await self._is_logged_in(request) else await begin()
+            present = await self._logged_in(request)
+            return await begin() if present is None else self._stays(request, present, subject)
         except (GatewayError, Refusal) as failure:
             return self.failure(request, failure)
 
-    async def answered(self, request: Request, transaction: Transaction, finishing: Awaitable[Response]) -> Response:
-        """Return what the application is told of the end of a login."""
-        if transaction.silent is None:
-            return await finishing
+    async def answered(
+        self,
+        request: Request,
+        transaction: Transaction,
+        finish: Callable[[], Awaitable[Response]],
+        *,
+        cleared: tuple[str, ...],
+    ) -> Response:
+        """Return what the application is told of the end of a login; `cleared` removes the login's cookie."""
+        if transaction.silent == "frame":
+            return await self._answered_in_frame(request, transaction.subject, finish, cleared)
         try:
-            answer = await finishing
+            answer = await finish()
         except Refusal as refusal:
-            if transaction.silent == "frame":
-                return self.failure(request, refusal)
-            if not needs_a_person(refusal.error):
+            if transaction.silent is None or not needs_a_person(refusal.error):
                 raise
             return self._back(request, transaction, refusal)
-        if transaction.silent == "frame":
-            return with_cookies(self._message(authenticated=True), answer.headers.getlist("set-cookie"))
-        return with_cookies(answer, (self._cookies.clear_silent(),) if self._failures(request) else ())
+        was_counted = transaction.silent == "page" and self._failures(request) > 0
+        return with_cookies(answer, (self._cookies.clear_silent(),) if was_counted else ())
 
     def failure(self, request: Request, failure: GatewayError | Refusal) -> Response:
         """Return the message for a login in a frame that led nowhere."""
@@ -107,6 +117,29 @@ class SilentLogins:
             answer = self._message(authenticated=False, error=error.code, status=error.status)
         return with_cookies(answer, refusal.set_cookies)
 
+    async def _answered_in_frame(
+        self,
+        request: Request,
+        subject: str | None,
+        finish: Callable[[], Awaitable[Response]],
+        cleared: tuple[str, ...],
+    ) -> Response:
+        try:
+            present = await self._logged_in(request)
+            if present is not None:
+                # They logged in meanwhile, in another tab; the code is left alone.
+                return with_cookies(self._stays(request, present, subject), cleared)
+            answer = await finish()
+        except (GatewayError, Refusal) as failure:
+            return self.failure(request, failure)
+        return with_cookies(self._message(authenticated=True), answer.headers.getlist("set-cookie"))
+
+    def _stays(self, request: Request, present: str, subject: str | None) -> Response:
+        """Return the message for a page that shows `subject`, if it has said so, while `present` is logged in."""
+        if subject in (None, present):
+            return self._message(authenticated=True)
+        return self.failure(request, AnotherUser())
+
     def _back(self, request: Request, transaction: Transaction, refusal: Refusal) -> Response:
         assert isinstance(refusal.error, ProviderRefusal)
         request.notes.code = refusal.error.code
@@ -118,15 +151,16 @@ class SilentLogins:
         values = request.cookie(self._cookies.silent_name)
         return int(values[0]) if len(values) == 1 and values[0] in (b"1", b"2", b"3", b"4", b"5") else 0
 
-    async def _is_logged_in(self, request: Request) -> bool:
+    async def _logged_in(self, request: Request) -> str | None:
+        """Return the user of the session that is presented, None if it is over or none is."""
         handle = presented_session(request, self._cookies).handle
         if handle is None:
-            return False
+            return None
         try:
-            await self._sessions.resume(handle)
+            session = await self._sessions.resume(handle)
         except (SessionExpired, SessionEnded):
-            return False
-        return True
+            return None
+        return session.record.subject
 
     def _message(self, *, authenticated: bool, error: str | None = None, status: int = 200) -> Response:
         message: dict[str, object] = {"type": MESSAGE_TYPE, "authenticated": authenticated}

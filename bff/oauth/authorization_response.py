@@ -51,6 +51,17 @@ class ProviderRefusal(LoginFailed):
         super().__init__(f"provider.{self.error}")
 
 
+class AnotherUser(ProviderRefusal):
+    """Who is logged in is not the one whose login alone it may be, and nothing may be shown to change that.
+
+    A provider that is asked for one user's login refuses it the same way (OpenID Connect Core 1.0 section 3.1.2.2).
+    """
+
+    def __init__(self) -> None:
+        super().__init__("login_required")
+        self.reason = "login.another_user"
+
+
 class ValidatedCode:
     """An authorization code that passed every check; only `validate_authorization_response` makes one."""
 

@@ -16,7 +16,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
 
     `started_at` is in seconds since the epoch; `max_age` in seconds; `previous_session` is the store key of the
     session that was presented when the login began; `dpop_key` is the encoded key of the session to be; `silent` is
-    where a login that may show nothing tells its outcome.
+    where a login that may show nothing tells its outcome, and `subject` whose login alone it may be.
     With `is_step_up` somebody is logged in already, and one of the `acr_values` must be reached, not only asked for.
     """
 
@@ -31,6 +31,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     previous_session: str | None = None
     dpop_key: bytes | None = None
     silent: Literal["page", "frame"] | None = None
+    subject: str | None = None
     is_step_up: bool = False
 
     def __repr__(self) -> str:
@@ -63,6 +64,7 @@ def new_transaction(
     previous_session: str | None = None,
     dpop_key: bytes | None = None,
     silent: Literal["page", "frame"] | None = None,
+    subject: str | None = None,
     is_step_up: bool = False,
 ) -> Transaction:
     """Return a login with a fresh nonce and code verifier of 256 bits each (RFC 7636 section 4.1)."""
@@ -78,5 +80,6 @@ def new_transaction(
         previous_session=previous_session,
         dpop_key=dpop_key,
         silent=silent,
+        subject=subject,
         is_step_up=is_step_up,
     )

@@ -205,6 +205,112 @@ async def test_a_session_that_is_over_is_nobody_in_a_frame_too(browser: Browser)
     await begin_in_frame(browser)
 
 
+async def test_who_logged_in_meanwhile_in_another_tab_stays_so(browser: Browser, site: Site) -> None:
+    """Nobody was logged in when the frame began; the page that has logged in since shows its own user's data."""
+    request = await begin_in_frame(browser)
+    await browser.sign_in()
+    before, redeemed = browser.session_cookie, len(site.provider.forms("/token"))
+    site.provider.id_token_changes["sub"] = site.provider.userinfo["sub"] = "whoever-the-provider-has"
+    answer = await frame(browser, finished(request), site="same-origin")
+    assert message_of(answer)[1] == {"type": "bff.silent_login", "authenticated": True}
+    assert (browser.session_cookie, len(site.provider.forms("/token"))) == (before, redeemed)
+    assert browser.login_cookies == []
+    assert (await browser.session())["claims"]["sub"] == "user-1"
+
+
+async def test_a_store_that_cannot_tell_whether_somebody_logged_in_meanwhile_is_told_as_an_outage(
+    browser: Browser, site: Site
+) -> None:
+    request = await begin_in_frame(browser)
+    await browser.sign_in()
+    before = browser.session_cookie
+    site.store.failing.add("read")
+    answer = await frame(browser, finished(request), site="same-origin")
+    assert (answer.status, message_of(answer)[1]["error"]) == (503, "store_unavailable")
+    assert browser.session_cookie == before
+
+
+# --- for the user that the page shows, and nobody else ---
+
+
+async def test_a_login_held_to_a_user_is_that_users(browser: Browser, site: Site) -> None:
+    request = await begin_in_frame(browser, "?sub=user-1")
+    assert "sub" not in request
+    answer = await frame(browser, finished(request), site="same-origin")
+    assert message_of(answer)[1]["authenticated"] is True
+
+
+async def test_a_login_held_to_a_user_is_not_anothers(browser: Browser, site: Site) -> None:
+    request = await begin_in_frame(browser, "?sub=the-one-on-the-page")
+    answer = await frame(browser, finished(request), site="same-origin")
+    assert message_of(answer)[1] == {"type": "bff.silent_login", "authenticated": False, "error": "login_required"}
+    assert (browser.session_cookie, browser.login_cookies, site.session_count()) == (None, [], 0)
+    assert site.count("logins", "not_logged_in") == 1
+    await site.gateway.close()
+    assert site.provider.latest_access_token in site.provider.revoked, "nobody will use its tokens"
+
+
+async def test_a_page_that_shows_another_user_than_the_sessions_is_told_so(browser: Browser, site: Site) -> None:
+    await browser.sign_in()
+    before, started = browser.session_cookie, site.count("logins", "started")
+    answer = await frame(browser, "/bff/login/silent?sub=the-one-on-the-page", site="same-origin")
+    assert message_of(answer)[1] == {"type": "bff.silent_login", "authenticated": False, "error": "login_required"}
+    assert (browser.session_cookie, site.count("logins", "started")) == (before, started)
+
+
+async def test_a_page_that_shows_another_user_than_the_one_who_logged_in_meanwhile_is_told_so(
+    browser: Browser, site: Site
+) -> None:
+    request = await begin_in_frame(browser, "?sub=the-one-on-the-page")
+    await browser.sign_in()
+    before = browser.session_cookie
+    answer = await frame(browser, finished(request), site="same-origin")
+    assert message_of(answer)[1] == {"type": "bff.silent_login", "authenticated": False, "error": "login_required"}
+    assert browser.session_cookie == before
+
+
+async def test_at_the_top_level_too_a_silent_login_can_be_held_to_a_user(browser: Browser) -> None:
+    answer = await browser.finish(await browser.begin("?prompt=none&sub=the-one-on-the-page&return_to=/timesheets"))
+    assert (answer.status, answer["location"]) == (303, "/timesheets?login_error=login_required")
+    assert browser.session_cookie is None
+
+
+async def test_a_login_that_a_person_takes_part_in_is_held_to_nobody(browser: Browser) -> None:
+    assert (await browser.finish(await browser.begin("?sub=the-one-on-the-page"))).status == 303
+
+
+async def test_where_nobody_tells_who_the_user_is_no_login_is_held_to_one() -> None:
+    async with running_site(silent_login="on", scopes="api") as site:
+        browser = site.browser()
+        request = await begin_in_frame(browser, "?sub=user-1")
+        query = urlencode({"code": "code", "state": request["state"], "iss": ISSUER})
+        answer = await frame(browser, f"/bff/callback?{query}", site="same-origin")
+        assert message_of(answer)[1]["error"] == "login_required"
+        assert browser.session_cookie is None
+
+
+@pytest.mark.parametrize("subject", ["", "a" * 256])
+async def test_what_can_be_no_user_is_refused(browser: Browser, site: Site, subject: str) -> None:
+    answer = await frame(browser, f"/bff/login/silent?sub={subject}", site="same-origin")
+    assert answer.status == 400
+    assert browser.login_cookies == []
+
+
+# --- what begins one ---
+
+
+@pytest.mark.parametrize("site_of_page", ["same-site", "cross-site"])
+async def test_no_other_site_ends_a_login_in_a_frame_that_this_browser_did_not_begin(
+    browser: Browser, site: Site, site_of_page: str
+) -> None:
+    """A state is good with its cookie only, and in a frame of another page nothing but the repeating page is shown."""
+    attacker = site.browser()
+    request = await begin_in_frame(attacker)
+    page = await frame(browser, finished(request), site=site_of_page)
+    assert "frame-ancestors 'self'" in page["content-security-policy"]
+    assert (browser.session_cookie, site.provider.forms("/token")) == (None, [])
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
