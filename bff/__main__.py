@@ -9,13 +9,13 @@ import secrets
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from bff.errors import SettingsInvalid
 from bff.oauth.signing_key import parse_signing_keys
-from bff.settings import Settings, load_settings
+from bff.settings import Settings, load_secret, load_settings
 from bff.settings.profile import PROFILE_ALGORITHMS
 from bff.stores.redis_address import parse_redis_address
 
@@ -40,9 +40,13 @@ def _settings() -> Settings:
         return load_settings(os.environ, checks=_checks())
     except SettingsInvalid as invalid:
         click.echo(f"bff cannot start: {len(invalid.faults)} fault(s) in the configuration", err=True)
-        for fault in invalid.faults:
-            click.echo(f"  {fault}", err=True)
-        sys.exit(_CONFIGURATION_UNUSABLE)
+        _end(invalid)
+
+
+def _end(invalid: SettingsInvalid) -> NoReturn:
+    for fault in invalid.faults:
+        click.echo(f"  {fault}", err=True)
+    sys.exit(_CONFIGURATION_UNUSABLE)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,10 +86,17 @@ def check(as_json: bool) -> None:
 
 @main.command()
 def jwks() -> None:
-    """Print the public halves of the keys in BFF_CLIENT_KEY as a JWK Set, to be registered at the provider."""
-    key = _settings().client_key
+    """Print the public halves of the keys in BFF_CLIENT_KEY as a JWK Set, to be registered at the provider.
+
+    No other variable is needed for it, as there may be no client yet.
+    """
+    try:
+        key = load_secret("BFF_CLIENT_KEY", os.environ, check=_checks()["BFF_CLIENT_KEY"])
+    except SettingsInvalid as invalid:
+        click.echo("bff cannot read the client's key", err=True)
+        _end(invalid)
     if key is None:
-        click.echo("BFF_CLIENT_KEY is not set: there is no key to register.", err=True)
+        click.echo("Neither BFF_CLIENT_KEY nor BFF_CLIENT_KEY_FILE is set: there is no key to register.", err=True)
         sys.exit(_CONFIGURATION_UNUSABLE)
     keys = [each.public_jwk() for each in parse_signing_keys(key.reveal())]
     click.echo(json.dumps({"keys": keys}, indent=2))

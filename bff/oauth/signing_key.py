@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from bff.oauth.keys import MIN_RSA_BITS
 
 _PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "n", "e")
 _MAX_SIZE = 256 * 1024
+_PEM_BLOCK = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)
 _KINDS: dict[str, type[RSAKey | ECKey | OKPKey]] = {"RSA": RSAKey, "EC": ECKey, "OKP": OKPKey}
 # In the order of choice when the provider lists what it takes: PS256 over RS256 (FAPI 2.0 section 5.4.1).
 _RSA_ALGORITHMS: tuple[str, ...] = ("PS256", "RS256", "PS384", "RS384", "PS512", "RS512")
@@ -90,10 +92,12 @@ def signed_by_one_of(
 
 
 def parse_signing_keys(text: str, *, algorithms: Collection[str] | None = None) -> tuple[SigningKey, ...]:
-    """Return the private keys in a JWK, a JWK Set (its order is kept: newest first) or PEM text.
+    """Return the private keys in a JWK, a JWK Set or PEM text; their order is kept: newest first.
 
-    In a set, keys that are not for signing are passed over. `algorithms` are those that may be used, None for all.
-    Raises `UnusableKey` if none is left, or for one that is too weak, public, encrypted or of a kind that cannot sign.
+    In a set, keys that are not for signing are passed over. Keys in PEM are identified by their thumbprints (RFC 7638),
+    for some providers take what names no key to be signed with the first they know. `algorithms` are those that may be
+    used, None for all. Raises `UnusableKey` if none is left, or for one that is too weak, public, encrypted or of a kind
+    that cannot sign.
     """
     keys = _parse(text)
     if algorithms is None:
@@ -109,7 +113,8 @@ def _parse(text: str) -> tuple[SigningKey, ...]:
         return _parse_json(text)
     if "-----BEGIN " not in text:
         raise UnusableKey("it is neither a JWK, a JWK Set nor PEM text")
-    return (_from_pem(text),)
+    blocks = [block[0] for block in _PEM_BLOCK.finditer(text)]
+    return tuple(_from_pem(block) for block in blocks or [text])
 
 
 def _parse_json(text: str) -> tuple[SigningKey, ...]:
@@ -146,7 +151,7 @@ def _from_pem(text: str) -> SigningKey:
             key = _import(kty, text)
         except UnusableKey:
             continue
-        return _signing_key(key, None, None)
+        return _signing_key(key, key.thumbprint(), None)
     raise UnusableKey("the PEM text is not an unencrypted RSA, EC or Ed25519 key")
 
 

@@ -1,6 +1,6 @@
 """The gateway's settings, from environment variables alone."""
 
-from bff.settings.load import load_settings
+from bff.settings.load import load_secret, load_settings
 from bff.settings.route import Route
 from bff.settings.secret import Secret
 from bff.settings.settings import Settings
@@ -15,6 +15,7 @@ __all__ = [
     "Settings",
     "UpstreamUrl",
     "Variable",
+    "load_secret",
     "load_settings",
     "parse_public_url",
     "parse_upstream_url",

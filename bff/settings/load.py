@@ -85,6 +85,30 @@ def load_settings(
     return Settings(routes=routes, **attributes)
 
 
+def load_secret(
+    name: str,
+    environ: Mapping[str, str],
+    *,
+    check: Callable[[str], object],
+    read_file: ReadFile = Path.read_bytes,
+) -> Secret | None:
+    """Return one secret of the environment by its variable, whatever the others are; None if it is not set.
+
+    `check` is its user's parser, as in `load_settings`. Raises `SettingsInvalid` with its one fault.
+    """
+    variable, faults = _BY_NAME[name], Faults()
+    try:
+        text = _text_of(variable, {key: value for key, value in environ.items() if value.strip()}, read_file)
+        if text is None:
+            return None
+        secret: Secret = variable.parse(text)
+        _check_further(secret, check)
+    except Unacceptable as fault:
+        faults.add_unacceptable(name, fault)
+        raise SettingsInvalid(faults.lines) from None
+    return secret
+
+
 def _is_service_link(name: str, value: str) -> bool:
     if name.endswith("_PORT") and _SERVICE_LINK_PORT.fullmatch(value):
         return True

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
+from bff.oauth.base64url import encode
 from bff.oauth.jws import verify_signature
 from bff.oauth.keys import parse_keys
 from bff.oauth.signing_key import UnusableKey, parse_signing_keys
@@ -82,9 +83,25 @@ def test_the_order_of_a_key_set_is_kept_and_keys_for_encryption_are_passed_over(
     assert [key.kid for key in keys] == ["newest", "oldest"]
 
 
-def test_a_key_without_an_identifier_has_none() -> None:
-    (key,) = parse_signing_keys(_pem("ES256"))
+def test_a_jwk_without_an_identifier_has_none() -> None:
+    (key,) = parse_signing_keys(json.dumps(_private("ES256")))
     assert key.kid is None
+
+
+def test_keys_in_pem_keep_their_order_and_are_identified_by_their_thumbprints() -> None:
+    certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    keys = parse_signing_keys(f"{_pem('ES256')}{certificate}{_pem('PS256')}\n{_pem('EdDSA')}")
+    assert [(key.algorithms[0], key.kid) for key in keys] == [
+        (algorithm, key_for(algorithm).thumbprint()) for algorithm in ("ES256", "PS256", "EdDSA")
+    ]
+    assert keys[0].sign({}, algorithm="ES256").partition(".")[0] == encode(
+        json.dumps({"alg": "ES256", "typ": "JWT", "kid": keys[0].kid}, separators=(",", ":")).encode()
+    )
+
+
+def test_one_key_in_pem_that_cannot_sign_is_told_though_another_can() -> None:
+    with pytest.raises(UnusableKey, match="PEM"):
+        parse_signing_keys(_pem("ES256") + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----")
 
 
 @pytest.mark.parametrize(
