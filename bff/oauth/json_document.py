@@ -14,18 +14,19 @@ class MalformedDocument(ValueError):
     """The bytes are not one I-JSON object within the limits."""
 
 
-def parse_object(document: bytes, *, max_size: int) -> dict[str, Any]:
+def parse_object(document: bytes, *, max_size: int, may_repeat: bool = False) -> dict[str, Any]:
     """Return the JSON object in `document`, at most `max_size` bytes long; raises `MalformedDocument`.
 
     Refused besides bad syntax and bad UTF-8: duplicate members, lone surrogates, numbers that are not finite or
-    need more than 64 bits, nesting deeper than `MAX_DEPTH` (RFC 7493 section 2).
+    need more than 64 bits, nesting deeper than `MAX_DEPTH` (RFC 7493 section 2). With `may_repeat` a member may come
+    again with the same text, which every parser understands the same.
     """
     if len(document) > max_size:
         raise MalformedDocument
     try:
         value = json.loads(
             document.decode("utf-8"),
-            object_pairs_hook=_unique_members,
+            object_pairs_hook=_repeated_members if may_repeat else _unique_members,
             parse_constant=_refuse_constant,
         )
     except (ValueError, RecursionError):
@@ -42,6 +43,12 @@ def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise MalformedDocument
     return members
+
+
+def _repeated_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    texts = dict.fromkeys(pair for pair in pairs if isinstance(pair[1], str))
+    others = [pair for pair in pairs if not isinstance(pair[1], str)]
+    return _unique_members([*texts, *others])
 
 
 def _refuse_constant(_: str) -> NoReturn:

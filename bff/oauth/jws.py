@@ -42,12 +42,14 @@ def verify_signature(
     *,
     kind: str,
     types: Collection[str],
+    may_repeat: bool = False,
 ) -> VerifiedToken:
     """Return the claims of a token signed by one of `keys` with one of `algorithms`.
 
     `kind` begins the reason of every error; `types` are the media types the `typ` header may name, in lower case and
     without `application/`, when it is there (RFC 8725 section 3.11). Keys and addresses of keys in the header are
-    never used. Raises `InvalidToken`, and its subclass `UnknownKey` if fresher keys may help.
+    never used. With `may_repeat` a claim may come again with the same text (RFC 7519 section 4 leaves that to us).
+    Raises `InvalidToken`, and its subclass `UnknownKey` if fresher keys may help.
     """
     if len(token) > MAX_TOKEN_SIZE:
         raise InvalidToken(f"{kind}.too_large")
@@ -64,7 +66,7 @@ def verify_signature(
     signed = f"{header_part}.{payload_part}".encode("ascii")
     _verify(signed, signature, keys, algorithm, header.get("kid"), kind)
     try:
-        return VerifiedToken(algorithm, parse_object(payload, max_size=MAX_TOKEN_SIZE))
+        return VerifiedToken(algorithm, parse_object(payload, max_size=MAX_TOKEN_SIZE, may_repeat=may_repeat))
     except MalformedDocument:
         raise InvalidToken(f"{kind}.malformed") from None
 

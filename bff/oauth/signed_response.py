@@ -36,7 +36,7 @@ def signed_response_state(encoded: bytes | str) -> str | None:
         parts = signed_response(encoded).split(".")
         if len(parts) != 3:
             return None
-        state = parse_object(decode(parts[1]), max_size=MAX_TOKEN_SIZE).get("state")
+        state = parse_object(decode(parts[1]), max_size=MAX_TOKEN_SIZE, may_repeat=True).get("state")
     except (LoginFailed, ValueError):
         return None
     return state if isinstance(state, str) and is_state(state) else None
@@ -55,7 +55,8 @@ def validate_signed_response(
 
     Raises `InvalidToken`, `UnknownKey` if fresher keys may help (JARM section 2.4).
     """
-    claims = verify_signature(token, keys, algorithms, kind=_KIND, types=_TYPES).claims
+    # Keycloak says `iss` twice, as a claim of every token and as a parameter of every response.
+    claims = verify_signature(token, keys, algorithms, kind=_KIND, types=_TYPES, may_repeat=True).claims
     check_issuer(claims, issuer, _KIND)
     check_audience(claims, client_id, (), _KIND)
     check_not_expired(required_time(claims, "exp", _KIND), now, _KIND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlencode
@@ -43,6 +44,17 @@ async def test_a_signed_answer_is_a_login(browser: Browser, site: Site) -> None:
     answer = await come_back(browser, response=response(site, request))
     assert (answer.status, answer["location"]) == (303, "/timesheets")
     assert (await browser.session())["authenticated"] is True
+
+
+@pytest.mark.parametrize("second, status", [(ISSUER, 303), ("https://evil.example", 400)])
+async def test_a_claim_may_come_twice_if_it_says_the_same_as_keycloaks_issuer_does(
+    browser: Browser, site: Site, second: str, status: int
+) -> None:
+    request = await browser.begin()
+    claims = {"aud": CLIENT_ID, "exp": int(clock()) + 60, "code": request["nonce"], "state": request["state"]}
+    twice = f'{{"iss": "{ISSUER}", "iss": "{second}", {json.dumps(claims)[1:]}'
+    signed = sign(twice.encode(), key=site.provider.signing_key, kid=site.provider.kid)
+    assert (await come_back(browser, response=signed)).status == status
 
 
 async def test_an_answer_signed_with_a_new_key_is_verified_with_the_new_key(browser: Browser, site: Site) -> None:

@@ -52,6 +52,21 @@ def test_what_is_not_one_unambiguous_object_is_refused(document: bytes) -> None:
         parse_object(document, max_size=1_000_000)
 
 
+def test_where_members_may_repeat_they_must_say_the_same_and_be_texts() -> None:
+    twice = b'{"iss": "a", "sub": "b", "iss": "a"}'
+    assert parse_object(twice, max_size=1000, may_repeat=True) == {"iss": "a", "sub": "b"}
+    with pytest.raises(MalformedDocument):
+        parse_object(twice, max_size=1000)
+    for other in (
+        b'{"iss": "a", "iss": "b"}',
+        b'{"iss": "a", "iss": 1}',
+        b'{"iat": 1, "iat": 1}',
+        b'{"a": [], "a": []}',
+    ):
+        with pytest.raises(MalformedDocument):
+            parse_object(other, max_size=1000, may_repeat=True)
+
+
 def test_nesting_is_limited() -> None:
     deepest = b'{"a":' * MAX_DEPTH + b"{}" + b"}" * MAX_DEPTH
     assert parse_object(deepest, max_size=1000)
