@@ -96,7 +96,7 @@ def parse_signing_keys(text: str, *, algorithms: Collection[str] | None = None) 
 
     In a set, keys that are not for signing are passed over. Keys in PEM are identified by their thumbprints (RFC 7638),
     for some providers take what names no key to be signed with the first they know. `algorithms` are those that may be
-    used, None for all. Raises `UnusableKey` if none is left, or for one that is too weak, public, encrypted or of a kind
+    used, None for all. Raises `UnusableKey` if none is left, or for one that is weak, public, encrypted or of a kind
     that cannot sign.
     """
     keys = _parse(text)
