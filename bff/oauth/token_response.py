@@ -57,6 +57,14 @@ class TokenResponse:
         return self.token_type.lower() == "dpop"
 
 
+class UnusableTokens(InvalidProviderAnswer):
+    """A success in which something is not as it must be; `rest` has no access token, but the new refresh token."""
+
+    def __init__(self, reason: str, rest: TokenResponse) -> None:
+        super().__init__(reason)
+        self.rest = rest
+
+
 def parse_token_response(
     status: int,
     body: bytes,
@@ -72,9 +80,9 @@ def parse_token_response(
 
     `invalid_grant` raises `GrantRefused` for a refresh token and `LoginFailed` for a code. Of the rest, the
     client's own faults raise `ClientRefused`, as does every refusal of the client's own token and of a token exchange;
-    429, 5xx and the like `ProviderUnavailable`; what is malformed or contradicts itself `InvalidProviderAnswer`; any
-    other refusal of a code `LoginFailed`. The answer to an exchange must say that it is an access token (RFC 8693
-    section 2.2.1).
+    429, 5xx and the like `ProviderUnavailable`; what is malformed or contradicts itself `InvalidProviderAnswer`, and
+    `UnusableTokens` if a refresh token came with it; any other refusal of a code `LoginFailed`. The answer to an
+    exchange must say that it is an access token (RFC 8693 section 2.2.1).
     """
     answer = parse_answer(_KIND, status, body, max_size=MAX_SIZE, retry_after=retry_after)
     error = error_code(_KIND, status, answer)
@@ -82,6 +90,16 @@ def parse_token_response(
         _refuse(error, grant)
     if status != 200:
         raise InvalidProviderAnswer(f"{_KIND}.status")
+    try:
+        return _tokens(answer, grant, content_type, token_types)
+    except InvalidProviderAnswer as unusable:
+        rest = _rest(answer)
+        raise unusable if rest is None else UnusableTokens(unusable.reason, rest) from None
+
+
+def _tokens(
+    answer: dict[str, Any], grant: Grant, content_type: str | None, token_types: Collection[TokenType]
+) -> TokenResponse:
     if not is_json(content_type):
         raise InvalidProviderAnswer(f"{_KIND}.content_type")
     if grant == TOKEN_EXCHANGE and answer.get("issued_token_type") != ACCESS_TOKEN_TYPE:
@@ -99,6 +117,19 @@ def parse_token_response(
         refresh_token=_text(answer, "refresh_token", _PRINTABLE, MAX_REFRESH_TOKEN),
         id_token=_text(answer, "id_token", _VISIBLE, MAX_SIZE),
         scope=_scope(answer.get("scope")),
+    )
+
+
+def _rest(answer: dict[str, Any]) -> TokenResponse | None:
+    """Return what is left of an unusable answer, None if that is nothing."""
+    try:
+        refresh_token = _text(answer, "refresh_token", _PRINTABLE, MAX_REFRESH_TOKEN)
+    except InvalidProviderAnswer:
+        return None
+    if refresh_token is None:
+        return None
+    return TokenResponse(
+        access_token="", token_type="", expires_in=None, refresh_token=refresh_token, id_token=None, scope=None
     )
 
 

@@ -34,7 +34,7 @@ class RefreshedTokens:
     `claims` are those of the refreshed ID token, if one came, without the protocol's own.
     If that was refused, `refusal` is the reason: nothing of the answer may be used, but the refresh token it was asked
     with may be spent. `target` is whom the access token was asked for, None for the login's own; if it is not the one
-    asked for, `misfit` is the reason: it may not be used, the rest of the answer may.
+    asked for, or is not as it must be, `misfit` is the reason: it may not be used, the rest of the answer may.
     """
 
     tokens: TokenResponse

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from bff.errors import GrantRefused, InvalidProviderAnswer, ProviderUnavailable
 from bff.oauth.jws import InvalidToken
+from bff.oauth.token_response import UnusableTokens
 from bff.oauth.userinfo import merge_claims
 from bff.provider.answers import RefreshedTokens
 from bff.provider.client_requests import ClientRequests
@@ -51,11 +52,15 @@ class Refreshing:
             # Begun while bearer tokens would do: only another login gives it tokens that will.
             raise GrantRefused("dpop.no_key")
         misfit = None
-        if target is None:
-            dpop_key = self._proofs.key(metadata, record.dpop_key)
-            tokens = await self._requests.refresh(metadata, record.refresh_token, dpop_key)
-        else:
-            tokens, misfit = await self._targets.refresh(metadata, record, target)
+        try:
+            if target is None:
+                dpop_key = self._proofs.key(metadata, record.dpop_key)
+                tokens = await self._requests.refresh(metadata, record.refresh_token, dpop_key)
+            else:
+                tokens, misfit = await self._targets.refresh(metadata, record, target)
+        except UnusableTokens as unusable:
+            # The refresh token that was sent may be spent: only the one that came is sure to be good.
+            tokens, misfit = unusable.rest, unusable.reason
         refreshed = RefreshedTokens(tokens=tokens, received_at=self._clock(), target=target, misfit=misfit)
         if not self._openid or tokens.id_token is None:
             return refreshed

@@ -52,17 +52,17 @@ def record_from_login(login: Login, *, now: float, max_lifetime: float) -> Sessi
 def record_after_refresh(record: SessionRecord, refreshed: RefreshedTokens) -> SessionRecord:
     """Return the record with the refreshed tokens in it and the refreshed ID token's claims over the old ones.
 
-    The access token becomes that of the target it was asked for, unless it is a misfit. What the answer leaves out
-    stays as it was: the refresh token, the scope (RFC 6749 sections 5.1 and 6).
+    The access token becomes that of the target it was asked for, or the login's own, unless it is a misfit. What
+    the answer leaves out stays as it was: the refresh token, the scope (RFC 6749 sections 5.1 and 6).
     """
     tokens, id_token, now = refreshed.tokens, refreshed.id_token, refreshed.received_at
     refresh_token = tokens.refresh_token or record.refresh_token
     changed = msgspec.structs.replace(record, refresh_token=refresh_token)
     scope = record.access_token.scope if tokens.scope is None else tokens.scope
-    if refreshed.target is None:
+    if refreshed.target is None and refreshed.misfit is None:
         access_token = _access_token(tokens, refresh_token, scope, record.dpop_key, now)
         changed = msgspec.structs.replace(changed, access_token=access_token, refreshed_at=now)
-    elif refreshed.misfit is None:
+    elif refreshed.target is not None and refreshed.misfit is None:
         token = TargetToken(
             value=tokens.access_token,
             expires_in=tokens.expires_in,

@@ -70,7 +70,8 @@ class RefreshedTokensWriter:
                 session = await self._sessions.resume(session.handle)
             except NoSession:
                 tokens = refreshed.tokens
-                self._provider.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)
+                access_token = tokens.access_token or None
+                self._provider.revoke_later(refresh_token=tokens.refresh_token, access_token=access_token)
                 raise
             if session.record.refresh_token != spent:
                 # These very tokens, if an answer of the store was lost, or a peer's, whose lease outlived ours.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -20,6 +21,7 @@ from bff.errors import (
 )
 from bff.session.record import AccessToken
 from bff.session.store import Tombstone
+from bff.settings.token_target import TokenTarget
 from bff.tokens.turn import LONGEST_PAUSE, PAUSE
 from tests.support.fleet import Fleet
 from tests.support.provider_double import answer
@@ -28,6 +30,8 @@ from tests.support.virtual_time import clock, virtual_time
 DUE = 250.0
 """Seconds after which a token of 300 seconds is due, but alive."""
 DEAD = 301.0
+
+INVOICES = TokenTarget(resource="https://invoices.example/v1")
 
 
 @pytest.fixture
@@ -194,6 +198,140 @@ async def test_many_sessions_do_not_line_up_at_a_provider_that_is_down() -> None
     await asyncio.sleep(PAUSE)
     for session in sessions:
         assert await fleet[0].call(session.handle) != "access-0"
+
+
+# --- an answer that cannot be used, for which the refresh token was spent ---
+
+
+def with_type(content_type: str) -> Callable[[httpx2.Response], httpx2.Response]:
+    return lambda honest: httpx2.Response(200, content=honest.content, headers={"Content-Type": content_type})
+
+
+def with_members(**members: Any) -> Callable[[httpx2.Response], httpx2.Response]:
+    return lambda honest: answer(**{**honest.json(), **members})
+
+
+UNUSABLE_TOKENS = [
+    pytest.param(with_type("text/html"), "token.content_type", id="of another media type"),
+    pytest.param(with_members(token_type="mac"), "token.token_type", id="of another type"),
+    pytest.param(with_members(token_type=None), "token.token_type", id="of no type"),
+    pytest.param(with_members(access_token=None), "token.access_token", id="left out"),
+    pytest.param(with_members(access_token="a\nb"), "token.access_token", id="with a line break"),
+    pytest.param(with_members(expires_in="soon"), "token.expires_in", id="with a lifetime that is none"),
+    pytest.param(with_members(id_token=[]), "token.id_token", id="with an ID token that is none"),
+    pytest.param(with_members(scope=[{}]), "token.scope", id="with a scope that is none"),
+]
+
+
+@pytest.mark.parametrize(("bend", "reason"), UNUSABLE_TOKENS)
+async def test_the_new_refresh_token_is_kept_of_an_answer_whose_access_token_is(
+    bend: Callable[[httpx2.Response], httpx2.Response], reason: str
+) -> None:
+    """The old one is spent; the provider would take another use of it for theft and end the session."""
+    fleet = Fleet(size=2)
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    fleet.double.overrides["/token"] = lambda request: bend(fleet.double._token(request))
+    assert await fleet[0].call(session.handle) == "access-0"
+    assert fleet[0].outcomes == ["invalid_answer"]
+    fleet.double.overrides.clear()
+    await asyncio.sleep(DEAD - DUE)
+    assert await fleet[1].call(session.handle) == fleet.double.latest_access_token
+    assert not fleet.double.reuse_detected
+
+
+async def test_the_same_is_kept_of_an_answer_about_another_api() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    fleet.double.target_changes["https://invoices.example/v1"] = {"token_type": "mac"}
+    with pytest.raises(InvalidProviderAnswer) as caught:
+        await fleet[0].call(session.handle, INVOICES)
+    assert caught.value.reason == "token.token_type"
+    assert await fleet[0].call(session.handle) == fleet.double.latest_access_token
+    assert not fleet.double.reuse_detected
+
+
+@pytest.mark.parametrize("refresh_token", [["a"], "a\nb", "a" * 20_000, ""])
+async def test_what_is_no_refresh_token_takes_the_place_of_none(refresh_token: object) -> None:
+    fleet = Fleet()
+    fleet.double.rotates = False
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    bend = with_members(refresh_token=refresh_token, token_type="mac")
+    fleet.double.overrides["/token"] = lambda request: bend(fleet.double._token(request))
+    assert await fleet[0].call(session.handle) == "access-0"
+    fleet.double.overrides.clear()
+    await asyncio.sleep(PAUSE)
+    assert await fleet[0].call(session.handle) == fleet.double.latest_access_token
+
+
+async def test_an_error_in_an_answer_brings_no_refresh_token() -> None:
+    fleet = Fleet()
+    fleet.double.rotates = False
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    fleet.double.overrides["/token"] = lambda request: answer(error="invalid_grant", refresh_token="not-ours")
+    assert await fleet[0].call(session.handle) == "access-0"
+    fleet.double.overrides.clear()
+    await asyncio.sleep(PAUSE)
+    assert await fleet[0].call(session.handle) == fleet.double.latest_access_token
+
+
+async def test_a_refresh_token_of_an_unusable_answer_is_revoked_if_the_session_has_ended_meanwhile() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    bend = with_members(token_type="mac")
+    fleet.double.overrides["/token"] = lambda request: bend(fleet.double._token(request))
+    fleet.double.delay = 2.0
+    call = asyncio.create_task(fleet[0].call(session.handle))
+    await asyncio.sleep(1)
+    await fleet[0].sessions.end(session.key, "logout")
+    with pytest.raises(SessionEnded):
+        await call
+    await fleet[0].provider.close()
+    assert len(fleet.double.revoked) == 1
+
+
+def cut_once(fleet: Fleet) -> None:
+    """Let the provider spend the refresh token, and its answer be lost on the way."""
+
+    def cut(request: httpx2.Request) -> httpx2.Response:
+        honest = fleet.double._token(request)
+        fleet.double.overrides.clear()
+        return httpx2.Response(200, content=honest.content[:40], headers={"Content-Type": "application/json"})
+
+    fleet.double.overrides["/token"] = cut
+
+
+async def test_where_the_new_refresh_token_is_lost_the_old_one_is_used_again_after_the_pause() -> None:
+    """Many providers allow for it, for as long as a minute: the session goes on, and nobody notices."""
+    fleet = Fleet(size=2)
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    cut_once(fleet)
+    assert await fleet[0].call(session.handle) == "access-0"
+    assert await fleet[1].call(session.handle) == "access-0"
+    assert fleet.token_requests == 1, "not before the pause"
+    fleet.double.forgives_reuse = True
+    await asyncio.sleep(PAUSE)
+    assert await fleet[1].call(session.handle) == fleet.double.latest_access_token
+    assert await fleet[0].call(session.handle) == fleet.double.latest_access_token
+    assert fleet.token_requests == 2
+
+
+async def test_where_the_new_refresh_token_is_lost_a_strict_provider_ends_the_session_and_nobody_else_does() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    cut_once(fleet)
+    assert await fleet[0].call(session.handle) == "access-0"
+    await asyncio.sleep(PAUSE)
+    with pytest.raises(SessionEnded) as caught:
+        await fleet[0].call(session.handle)
+    assert caught.value.reason == "refresh.grant_refused"
+    assert fleet.token_requests == 2
 
 
 # --- a refreshed ID token that is wrong ---
