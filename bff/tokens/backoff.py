@@ -39,9 +39,14 @@ class RefreshPauses:
         value = await self._store.get(_name(key))
         if value is None:
             return 0.0
+        try:
+            until = float(value)
+        except ValueError:
+            # Not of our making. At worst the provider is asked too early.
+            return 0.0
         # What the store still returns has not outlived its lifetime. How much of it is left is known but for the
         # difference of two machines' clocks, which must neither end the pause nor make it endless.
-        left = min(max(float(value) - self._clock(), _SHORTEST), _LONGEST)
+        left = min(_LONGEST, max(_SHORTEST, until - self._clock()))
         self.note(key, left)
         return left
 

@@ -74,3 +74,11 @@ async def test_failures_with_an_answer_between_them_do_not_add_up() -> None:
         breaker.failed()
         breaker.succeeded()
     assert breaker.enter() == 0.0
+
+
+@pytest.mark.parametrize("planted", [b"", b"planted", b"nan", b"inf", b"1e999", b"\xff"])
+async def test_what_is_no_pause_leaves_a_session_alone_for_no_longer_than_a_pause(planted: bytes) -> None:
+    store = MemoryStore(clock)
+    await store.put("refresh-pause:key", planted, lifetime=3600)
+    pauses = RefreshPauses(store, clock=clock)
+    assert 0.0 <= await pauses.left("key") <= 60.0
