@@ -159,7 +159,7 @@ class ClientTokens:
                 raise ProviderBusy("client_token.paused", left)
             answer = await self._provider.targets.client_token(target)
         except (ProviderUnavailable, InvalidProviderAnswer, ClientRefused) as failure:
-            return self._without_answer(target, failure)
+            return self._without_token(target, failure)
         self._breaker.succeeded()
         self._on_refresh("client_token")
         token = target_access_token(answer)
@@ -168,13 +168,16 @@ class ClientTokens:
         await self._share(target, token)
         return token
 
-    def _without_answer(self, target: TokenTarget, failure: Failure) -> AccessToken:
+    def _without_token(self, target: TokenTarget, failure: Failure) -> AccessToken:
         """Return the token held if it is alive, else raise; either way the provider is left alone for a while."""
         now = self._clock()
         if not isinstance(failure, ProviderBusy):
             if isinstance(failure, ProviderUnavailable):
                 self._breaker.failed()
-            self._on_refresh("unavailable" if isinstance(failure, ProviderUnavailable) else "client_token_refused")
+                self._on_refresh("unavailable")
+            else:
+                self._breaker.succeeded()
+                self._on_refresh("client_token_refused")
             event(failure.log_level, "client_token.failed", reason=failure.reason)
         self._not_before[target.name] = now + min(max(PAUSE, failure.retry_after or 0.0), LONGEST_PAUSE)
         token = self._held.get(target.name)

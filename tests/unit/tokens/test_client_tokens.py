@@ -190,6 +190,19 @@ async def test_a_refusal_is_the_operators_fault_and_not_repeated_at_once(error: 
     assert (await token(fleet, target=OTHER)).startswith("client-")
 
 
+async def test_a_refusal_is_an_answer_and_ends_the_silence_after_an_outage() -> None:
+    fleet = await ready()
+    fleet.double.overrides["/token"] = lambda request: httpx2.Response(503)
+    with pytest.raises(ProviderUnavailable):
+        await token(fleet)
+    del fleet.double.overrides["/token"]
+    fleet.double.target_errors["https://public.example/v1"] = "invalid_target"
+    await asyncio.sleep(31)
+    with pytest.raises(ClientRefused):
+        await token(fleet)
+    assert (await token(fleet, target=OTHER)).startswith("client-")
+
+
 async def test_less_scope_than_asked_for_is_refused() -> None:
     fleet = await ready()
     fleet.double.target_changes["https://public.example/v1"] = {"scope": "write"}
