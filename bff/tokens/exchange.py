@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from bff.errors import ClientRefused, InvalidProviderAnswer, NoSession, ProviderBusy, ProviderUnavailable
 from bff.logs import event
 from bff.provider import Provider, TargetToken
@@ -80,8 +82,12 @@ class Exchanger:
         return Refreshed(await self._save(session, target, token))
 
     async def _save(self, session: Session, target: TokenTarget, token: TargetToken) -> Session:
+        exchanged = session.record.access_token.value
         for _ in range(_MAX_WRITES):
             record = record_with_target(session.record, target, token)
+            if session.record.access_token.value != exchanged:
+                # Who had the tokens refreshed wants nothing more of the old ones: it serves this call, and is not kept.
+                return msgspec.structs.replace(session, record=record)
             saved = await self._sessions.replace(session, record)
             if saved is not None:
                 return saved

@@ -49,15 +49,22 @@ def record_from_login(login: Login, *, now: float, max_lifetime: float) -> Sessi
     )
 
 
-def record_after_refresh(record: SessionRecord, refreshed: RefreshedTokens) -> SessionRecord:
+def record_after_refresh(
+    record: SessionRecord, refreshed: RefreshedTokens, *, drops_targets: bool = False
+) -> SessionRecord:
     """Return the record with the refreshed tokens in it and the refreshed ID token's claims over the old ones.
 
     The access token becomes that of the target it was asked for, or the login's own, unless it is a misfit. What
-    the answer leaves out stays as it was: the refresh token, the scope (RFC 6749 sections 5.1 and 6).
+    the answer leaves out stays as it was: the refresh token, the scope (RFC 6749 sections 5.1 and 6). Of a refused
+    answer nothing is taken but that it has spent the refresh token. With `drops_targets` the tokens for other APIs are
+    to be had anew.
     """
     tokens, id_token, now = refreshed.tokens, refreshed.id_token, refreshed.received_at
+    if refreshed.refusal is not None:
+        return record_without_refresh(record)
     refresh_token = tokens.refresh_token or record.refresh_token
-    changed = msgspec.structs.replace(record, refresh_token=refresh_token)
+    target_tokens = {} if drops_targets else record.target_tokens
+    changed = msgspec.structs.replace(record, refresh_token=refresh_token, target_tokens=target_tokens)
     scope = record.access_token.scope if tokens.scope is None else tokens.scope
     if refreshed.target is None and refreshed.misfit is None:
         access_token = _access_token(tokens, refresh_token, scope, record.dpop_key, now)
@@ -87,11 +94,6 @@ def target_access_token(token: TargetToken) -> AccessToken:
     """Return the token as it is kept: until it expires, however long it lives, for it can be had again."""
     expires_in = ASSUMED_LIFETIME if token.expires_in is None else token.expires_in
     return AccessToken(token.value, token.received_at + expires_in, token.scope, token.received_at, token.dpop_key)
-
-
-def record_without_targets(record: SessionRecord) -> SessionRecord:
-    """Return the record without the tokens for other APIs: they are to be had anew."""
-    return msgspec.structs.replace(record, target_tokens={})
 
 
 def record_without_refresh(record: SessionRecord) -> SessionRecord:

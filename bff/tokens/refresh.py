@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 import msgspec
@@ -34,7 +35,7 @@ from bff.sessions import Session, Sessions
 from bff.tokens.backoff import ProviderBreaker, RefreshPauses
 from bff.tokens.lease import Lease
 from bff.tokens.need import Need, Refreshed
-from bff.tokens.records import record_without_refresh, record_without_targets
+from bff.tokens.records import record_after_refresh
 from bff.tokens.turn import LONGEST_PAUSE, PAUSE, Turns
 from bff.tokens.writer import RefreshedTokensWriter
 
@@ -99,9 +100,6 @@ class Refresher:
         left = await self._left(session.key, need)
         if left > 0:
             return Refreshed(session, ProviderUnavailable("refresh.paused", left))
-        if need.is_forced:
-            # What was derived from the old tokens is to be had anew.
-            session = msgspec.structs.replace(session, record=record_without_targets(session.record))
         try:
             refreshed = await self._provider.refresh(session.record, need.target)
         except GrantRefused:
@@ -118,8 +116,10 @@ class Refresher:
             return await self._postponed(session, failure, need)
         self._breaker.succeeded()
         if refreshed.refusal is not None:
-            return await self._after_refusal(session, refreshed)
-        session = await self._writer.save(session, refreshed, lease)
+            return await self._after_refusal(session, refreshed, lease)
+        # What was derived from the old tokens is to be had anew.
+        change = partial(record_after_refresh, refreshed=refreshed, drops_targets=need.is_forced)
+        session = await self._writer.save(session, change, refreshed.tokens, lease)
         if refreshed.misfit is not None:
             return await self._postponed(session, InvalidProviderAnswer(refreshed.misfit), need)
         self._on_refresh("refreshed")
@@ -178,7 +178,7 @@ class Refresher:
         await self._pauses.begin(need.key(session.key) if is_of_target else session.key, pause)
         return Refreshed(session, failure)
 
-    async def _after_refusal(self, session: Session, refreshed: RefreshedTokens) -> Refreshed:
+    async def _after_refusal(self, session: Session, refreshed: RefreshedTokens, lease: Lease) -> Refreshed:
         """Drop tokens whose ID token was refused.
 
         If the refresh token was spent for them there is no other: the session lasts as long as its access token.
@@ -192,8 +192,8 @@ class Refresher:
             await self._end_for_changed_subject(session)
         self._on_refresh("id_token_refused")
         if tokens.refresh_token not in (None, session.record.refresh_token):
-            capped = await self._sessions.replace(session, record_without_refresh(session.record))
-            session = capped or await self._sessions.resume(session.handle)
+            change = partial(record_after_refresh, refreshed=refreshed)
+            session = await self._writer.save(session, change, tokens, lease)
         await self._pauses.begin(session.key, PAUSE)
         return Refreshed(session, InvalidProviderAnswer(reason))
 

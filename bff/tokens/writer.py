@@ -1,4 +1,4 @@
-"""Refreshed tokens on their way into the session record: never over a logout, never lost while the store is away."""
+"""What a refresh changes, on its way into the session record: never over a logout, never lost to an outage."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ import msgspec
 from bff.errors import NoSession, StoreUnavailable
 from bff.flights import finish
 from bff.logs import event
-from bff.provider import Provider, RefreshedTokens
+from bff.oauth.token_response import TokenResponse
+from bff.provider import Provider
+from bff.session.record import SessionRecord
 from bff.sessions import Session, Sessions
 from bff.tokens.lease import Lease
-from bff.tokens.records import record_after_refresh
 
 SAVE_TIMEOUT: Final = 120.0
 """Seconds for which tokens that the store did not take are held and offered to it again."""
 
 _FIRST_RETRY, _LAST_RETRY = 0.1, 1.0
 _MAX_WRITES = 5
+
+Change = Callable[[SessionRecord], SessionRecord]
+"""Returns the record as the refresh leaves it; it is made again for a record that something else has changed."""
 
 
 class RefreshedTokensWriter:
@@ -38,20 +42,20 @@ class RefreshedTokensWriter:
         """Return the session with the tokens that the store has yet to take."""
         return self._unsaved.get(key)
 
-    async def save(self, session: Session, refreshed: RefreshedTokens, lease: Lease) -> Session:
-        """Return the session with the new tokens.
+    async def save(self, session: Session, change: Change, tokens: TokenResponse, lease: Lease) -> Session:
+        """Return the session with the change that the new `tokens` brought.
 
-        If the store does not take them they are kept here, and the lease with them, until it does or `SAVE_TIMEOUT`
+        If the store does not take it, it is kept here, and the lease with it, until it does or `SAVE_TIMEOUT`
         has passed: the old refresh token is spent. Raises `SessionEnded` or `SessionExpired` if the session ended
         while it was refreshed; the new tokens are then revoked.
         """
         try:
-            return await self._write(session, refreshed)
+            return await self._write(session, change, tokens)
         except StoreUnavailable:
             event(logging.ERROR, "refresh.unsaved")
-        unsaved = msgspec.structs.replace(session, record=record_after_refresh(session.record, refreshed))
+        unsaved = msgspec.structs.replace(session, record=change(session.record))
         self._unsaved[session.key] = unsaved
-        task = asyncio.create_task(self._save_later(session, refreshed, lease))
+        task = asyncio.create_task(self._save_later(session, change, tokens, lease))
         self._saving.add(task)
         task.add_done_callback(self._saving.discard)
         return unsaved
@@ -60,16 +64,15 @@ class RefreshedTokensWriter:
         """Wait `within` seconds for the store to take what it has not yet taken."""
         await finish(list(self._saving), within)
 
-    async def _write(self, session: Session, refreshed: RefreshedTokens) -> Session:
+    async def _write(self, session: Session, change: Change, tokens: TokenResponse) -> Session:
         spent = session.record.refresh_token
         for _ in range(_MAX_WRITES):
-            saved = await self._sessions.replace(session, record_after_refresh(session.record, refreshed))
+            saved = await self._sessions.replace(session, change(session.record))
             if saved is not None:
                 return saved
             try:
                 session = await self._sessions.resume(session.handle)
             except NoSession:
-                tokens = refreshed.tokens
                 access_token = tokens.access_token or None
                 self._provider.revoke_later(refresh_token=tokens.refresh_token, access_token=access_token)
                 raise
@@ -78,7 +81,7 @@ class RefreshedTokensWriter:
                 return session
         raise StoreUnavailable("refresh.contended")
 
-    async def _save_later(self, session: Session, refreshed: RefreshedTokens, lease: Lease) -> None:
+    async def _save_later(self, session: Session, change: Change, tokens: TokenResponse, lease: Lease) -> None:
         deadline, delay = self._clock() + SAVE_TIMEOUT, _FIRST_RETRY
         try:
             while self._clock() < deadline:
@@ -87,7 +90,7 @@ class RefreshedTokensWriter:
                 try:
                     # The store may have been away for longer than the lease lives.
                     await lease.acquire()
-                    await self._write(session, refreshed)
+                    await self._write(session, change, tokens)
                 except StoreUnavailable:
                     continue
                 except NoSession:

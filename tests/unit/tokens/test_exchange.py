@@ -227,3 +227,29 @@ async def test_a_record_that_never_stands_still_is_not_waited_for_for_ever() -> 
     with pytest.raises(ProviderUnavailable) as contended:
         await fleet[0].call(session.handle, REPORTS)
     assert contended.value.reason == "exchange.contended"
+
+
+async def test_a_forced_refresh_drops_exchanged_tokens_also_from_a_record_that_changed_meanwhile() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await fleet[0].call(session.handle, REPORTS)
+    fleet.double.delay = 2.0
+    refresh = asyncio.create_task(fleet[0].tokens.refresh_now(await fleet[0].sessions.resume(session.handle)))
+    await asyncio.sleep(1)
+    await fleet.change_claims(session.handle, name="Countess")
+    assert (await refresh).record.target_tokens == {}
+    assert (await fleet[0].sessions.resume(session.handle)).record.target_tokens == {}
+
+
+async def test_what_was_exchanged_for_a_token_refreshed_meanwhile_serves_its_own_call_alone() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    fleet.double.delay = 2.0
+    call = asyncio.create_task(fleet[0].call(session.handle, REPORTS))
+    await asyncio.sleep(1)
+    fleet.double.delay = 0.0
+    await fleet[0].tokens.refresh_now(session)
+    token = await call
+    assert token.startswith("exchanged-")
+    assert (await fleet[0].sessions.resume(session.handle)).record.target_tokens == {}
+    assert await fleet[0].call(session.handle, REPORTS) != token

@@ -22,7 +22,7 @@ from bff.errors import (
 from bff.session.record import AccessToken
 from bff.session.store import Tombstone
 from bff.settings.token_target import TokenTarget
-from bff.tokens.turn import LONGEST_PAUSE, PAUSE
+from bff.tokens.turn import LEASE_LIFETIME, LONGEST_PAUSE, PAUSE
 from tests.support.fleet import Fleet
 from tests.support.provider_double import answer
 from tests.support.virtual_time import clock, virtual_time
@@ -363,6 +363,42 @@ async def test_after_a_refused_id_token_a_spent_refresh_token_is_not_used_again(
     await asyncio.sleep(10)
     with pytest.raises(SessionExpired):
         await fleet[0].call(session.handle)
+
+
+async def test_a_record_that_changed_meanwhile_does_not_bring_a_spent_refresh_token_back() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DUE)
+    fleet.double.id_token_changes = {"aud": "other"}
+    fleet.double.delay = 2.0
+    call = asyncio.create_task(fleet[0].call(session.handle))
+    await asyncio.sleep(1)
+    await fleet.change_claims(session.handle, name="Countess")
+    assert await call == "access-0"
+    await asyncio.sleep(PAUSE + 1)
+    assert await fleet[0].call(session.handle) == "access-0"
+    stored = (await fleet[0].sessions.resume(session.handle)).record
+    assert (stored.refresh_token, stored.claims["name"]) == (None, "Countess")
+    assert fleet.token_requests == 1
+
+
+async def test_nor_does_a_store_that_was_away_when_the_id_token_was_refused() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in(lifetime=1000)
+    await asyncio.sleep(941)
+    fleet.double.id_token_changes = {"aud": "other"}
+    fleet.double.delay = 2.0
+    call = asyncio.create_task(fleet[0].tokens.access_token(session))
+    await asyncio.sleep(1)
+    fleet[0].store.down = True
+    assert (await call)[1].value == "access-0"
+    await asyncio.sleep(5)
+    fleet[0].store.down = False
+    await asyncio.sleep(LEASE_LIFETIME + 1)
+    stored = (await fleet[0].sessions.resume(session.handle)).record
+    assert stored.refresh_token is None
+    assert await fleet[0].call(session.handle) == "access-0"
+    assert fleet.token_requests == 1
 
 
 async def test_after_a_refused_id_token_a_refresh_token_that_was_not_spent_is_used_again_after_a_pause() -> None:
