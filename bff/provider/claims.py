@@ -9,7 +9,7 @@ from typing import Any
 from bff.errors import ClientRefused, InvalidProviderAnswer, ProviderUnavailable
 from bff.http.challenges import demands_dpop_nonce
 from bff.logs import event
-from bff.oauth.dpop import DpopKey
+from bff.oauth.dpop import DpopKey, parse_nonce
 from bff.oauth.id_token import IdToken
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.userinfo import merge_claims, parse_userinfo
@@ -66,10 +66,12 @@ class ClaimsReader:
     async def _userinfo(self, endpoint: str, subject: str, access_token: str, dpop_key: bytes | None) -> dict[str, Any]:
         key = None if dpop_key is None else DpopKey(dpop_key)
         answer = await self._ask(endpoint, access_token, key)
-        has_nonce = key is not None and self._proofs.learn(endpoint, answer.dpop_nonce, access_token=access_token)
-        if has_nonce and answer.status == 401 and demands_dpop_nonce(answer.challenges):
-            answer = await self._ask(endpoint, access_token, key)
-            self._proofs.learn(endpoint, answer.dpop_nonce, access_token=access_token)
+        if key is not None:
+            is_demand = answer.status == 401 and demands_dpop_nonce(answer.challenges)
+            own = parse_nonce(answer.dpop_nonce) if is_demand else None
+            if own is not None:
+                answer = await self._ask(endpoint, access_token, key, own)
+            self._proofs.learn(endpoint, answer.dpop_nonce, access_token=access_token, own=own)
         return parse_userinfo(
             answer.status,
             answer.content_type,
@@ -78,10 +80,10 @@ class ClaimsReader:
             retry_after=answer.retry_after,
         )
 
-    async def _ask(self, endpoint: str, access_token: str, key: DpopKey | None) -> Answer:
+    async def _ask(self, endpoint: str, access_token: str, key: DpopKey | None, nonce: str | None = None) -> Answer:
         if key is None:
             credentials = {"Authorization": f"Bearer {access_token}"}
         else:
-            proof = self._proofs.proof(key, "GET", endpoint, access_token=access_token)
+            proof = self._proofs.proof(key, "GET", endpoint, access_token=access_token, nonce=nonce)
             credentials = {"Authorization": f"DPoP {access_token}", "DPoP": proof}
         return await self._transport.get(endpoint, accept="application/json", credentials=credentials)

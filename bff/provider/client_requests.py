@@ -8,7 +8,7 @@ from functools import partial
 
 from bff.errors import ProviderUnavailable
 from bff.oauth.client_authentication import ClientAuthentication
-from bff.oauth.dpop import DpopKey, is_nonce_demand
+from bff.oauth.dpop import DpopKey, is_nonce_demand, parse_nonce
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.par import PushedRequest, parse_pushed_response
 from bff.oauth.revocation_response import RevocationOutcome, parse_revocation_response
@@ -143,13 +143,14 @@ class ClientRequests:
         send = partial(self._send, metadata, endpoint, form, dpop_key)
         try:
             async with asyncio.timeout(PROVIDER_TIMEOUT):
-                answer = await send()
+                answer = await send(None)
                 if dpop_key is None:
                     return answer
-                has_nonce = self._proofs.learn(endpoint, answer.dpop_nonce)
-                if has_nonce and is_nonce_demand(answer.status, answer.body):
-                    answer = await send()
-                    self._proofs.learn(endpoint, answer.dpop_nonce)
+                # Nobody else's before this request was made again: a server may take each nonce once.
+                own = parse_nonce(answer.dpop_nonce) if is_nonce_demand(answer.status, answer.body) else None
+                if own is not None:
+                    answer = await send(own)
+                self._proofs.learn(endpoint, answer.dpop_nonce, own=own)
                 return answer
         except TimeoutError:
             raise ProviderUnavailable("provider.timeout") from None
@@ -160,6 +161,7 @@ class ClientRequests:
         endpoint: str,
         form: Mapping[str, str | tuple[str, ...]],
         dpop_key: DpopKey | None,
+        nonce: str | None,
     ) -> Answer:
         """Send a request once; assertion and proof are made for this one alone."""
 
@@ -173,6 +175,6 @@ class ClientRequests:
                 algorithms=metadata.token_endpoint_auth_signing_alg_values_supported,
             )
             if dpop_key is not None:
-                headers["DPoP"] = self._proofs.proof(dpop_key, "POST", endpoint)
+                headers["DPoP"] = self._proofs.proof(dpop_key, "POST", endpoint, nonce=nonce)
 
         return await self._transport.post(endpoint, form, authenticate=authenticate)

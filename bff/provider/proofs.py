@@ -46,27 +46,34 @@ class Proofs:
             return BOUND
         return BEARER if key is None else BEARER | BOUND
 
-    def proof(self, key: DpopKey, method: str, url: str, *, access_token: str | None = None) -> str:
-        """Return a fresh proof for one request; `access_token` is the one it carries to UserInfo."""
+    def proof(
+        self, key: DpopKey, method: str, url: str, *, access_token: str | None = None, nonce: str | None = None
+    ) -> str:
+        """Return a fresh proof for one request; `access_token` is the one it carries to UserInfo.
+
+        Without a `nonce` of its own it has the newest that its receiver has given.
+        """
         return key.proof(
             method=method,
             url=url,
             now=self._clock(),
             random_bytes=self._random_bytes,
             access_token=access_token,
-            nonce=self._nonces.get(_server(url, access_token)),
+            nonce=nonce or self._nonces.get(_server(url, access_token)),
         )
 
-    def learn(self, url: str, nonce: str | None, *, access_token: str | None = None) -> bool:
-        """Take note of the nonce in an answer, whatever its status (section 8.2); return whether there was one."""
-        nonce = parse_nonce(nonce)
+    def learn(self, url: str, given: str | None, *, access_token: str | None = None, own: str | None = None) -> None:
+        """Take note of the nonce that an answer gave, whatever its status (section 8.2).
+
+        If it gave none, `own` is good for others too: it belonged to the request alone until that was answered.
+        """
+        nonce = parse_nonce(given) or own
         if nonce is None:
-            return False
+            return
         server = _server(url, access_token)
         if server not in self._nonces and len(self._nonces) >= _MOST_SERVERS:
             self._nonces.clear()
         self._nonces[server] = nonce
-        return True
 
 
 def _server(url: str, access_token: str | None) -> tuple[Role, str]:

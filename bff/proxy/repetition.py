@@ -24,6 +24,7 @@ def repeats(
         return False
     is_fit = exchange.body.leaves_no_doubt
     if not exchange.body.rewind():
+        bound.share_nonce()
         return False
     bound.may_repeat = False
     back.receiver = _Refusal(exchange, back, is_fit=is_fit)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
+from collections import Counter
 from typing import Any
 
 import httpx2
@@ -15,7 +17,7 @@ from bff.oauth.dpop import DpopKey, new_dpop_key
 from bff.provider import Login, Provider
 from bff.session.record import SessionRecord
 from bff.tokens import record_from_login
-from tests.support.dpop_verifier import DpopVerifier
+from tests.support.dpop_verifier import DpopVerifier, claims_of
 from tests.support.provider_double import ProviderDouble, answer
 from tests.support.signed_tokens import ISSUER
 from tests.support.virtual_time import EPOCH, clock, virtual_time
@@ -125,6 +127,92 @@ async def test_the_nonce_of_a_success_is_used_next(double: ProviderDouble) -> No
     session = record_of(await login(provider))
     await provider.refresh(session)
     assert double.calls["/token"] == 3, "the refresh needed no second attempt"
+
+
+def rotate_nonces(double: ProviderDouble, path: str) -> Counter[str]:
+    """Let every answer of a path give a nonce that is good for one request; return what became of the requests."""
+    good: set[str] = set()
+    outcomes: Counter[str] = Counter()
+    honest = double.overrides.get(path)
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        nonce = claims_of(request.headers["dpop"]).get("nonce", "")
+        is_good = nonce in good
+        good.discard(nonce)
+        outcomes["served" if is_good else "refused"] += 1
+        if is_good:
+            response = (honest or double._handlers()[path])(request)
+        else:
+            response = answer(400 if path == "/token" else 401, error="use_dpop_nonce")
+            response.headers["www-authenticate"] = 'DPoP error="use_dpop_nonce"'
+        good.add(fresh := f"nonce-{outcomes.total()}")
+        response.headers["dpop-nonce"] = fresh
+        return response
+
+    double.overrides[path] = handle
+    return outcomes
+
+
+@pytest.mark.parametrize("path", ["/token", "/userinfo"])
+async def test_requests_in_flight_with_the_same_nonce_are_each_made_once_more_with_their_own(
+    double: ProviderDouble, path: str
+) -> None:
+    provider = bound(double, userinfo="on")
+    sessions = [record_of(await login(provider)) for _ in range(4)]
+    outcomes = rotate_nonces(double, path)
+    # Answers overtake each other: whoever looks at the newest nonce alone sends somebody else's.
+    double.delay = 1.0
+    if path == "/token":
+        await asyncio.gather(*(provider.refresh(session) for session in sessions))
+    else:
+        await asyncio.gather(*(provider.claims(session, None) for session in sessions))
+    assert outcomes == {"served": 4, "refused": 4}
+    if path == "/token":
+        await login(provider)
+    else:
+        await provider.claims(sessions[0], None)
+    assert outcomes == {"served": 5, "refused": 4}, "the nonce of the latest answer is good for the next request"
+
+
+@pytest.mark.parametrize("path", ["/token", "/userinfo"])
+async def test_a_request_that_overtakes_one_made_once_more_does_not_use_up_its_nonce(
+    double: ProviderDouble, path: str
+) -> None:
+    provider = bound(double, userinfo="on")
+    sessions = [record_of(await login(provider)) for _ in range(2)]
+    outcomes = rotate_nonces(double, path)
+
+    async def ask(session: SessionRecord) -> object:
+        if path == "/token":
+            return await provider.refresh(session)
+        return await provider.claims(session, None)
+
+    double.delay = 1.0
+    first = asyncio.create_task(ask(sessions[0]))
+    await asyncio.sleep(1.5)
+    assert outcomes == {"refused": 1}, "the first is on its way again"
+    double.delay = 0.0
+    await ask(sessions[1])
+    await first
+    assert outcomes == {"served": 2, "refused": 2}
+
+
+async def test_the_nonce_of_a_request_made_once_more_is_the_newest_if_its_answer_gives_none(
+    double: ProviderDouble,
+) -> None:
+    demand_nonces(double, "/token", ["nonce-1"])
+    demanding = double.overrides["/token"]
+
+    def without_nonce(request: httpx2.Request) -> httpx2.Response:
+        response = demanding(request)
+        if response.status_code == 200:
+            del response.headers["dpop-nonce"]
+        return response
+
+    double.overrides["/token"] = without_nonce
+    provider = bound(double)
+    await provider.refresh(record_of(await login(provider)))
+    assert double.calls["/token"] == 3
 
 
 async def test_a_second_demand_ends_the_attempt(double: ProviderDouble) -> None:

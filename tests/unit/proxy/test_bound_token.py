@@ -11,7 +11,7 @@ from bff.oauth.dpop import new_dpop_key
 from bff.proxy.request_body import HOLD_LIMIT
 from bff.proxy.state import State
 from bff.session.record import AccessToken
-from tests.support.dpop_verifier import DpopVerifier
+from tests.support.dpop_verifier import DpopVerifier, claims_of
 from tests.support.fake_transports import FakeTransport, turns
 from tests.support.proxy_bench import ProxyBench, signed_in
 from tests.unit.proxy.test_tunnel import AGREED, HANDSHAKE, bench_with_sockets
@@ -146,6 +146,86 @@ async def test_it_is_made_again_once_and_no_more() -> None:
     assert browser.take_written().startswith(b"HTTP/1.1 401 ")
     await call(bench, browser, signed_in(b"GET", b"/api/x"))
     verify(DpopVerifier(), upstream.take_written(), nonce="nonce-2")
+
+
+class RotatingUpstream:
+    """An upstream whose nonces are good for one call each, and which gives another with every answer."""
+
+    def __init__(self) -> None:
+        self._verifier = DpopVerifier()
+        self._good: set[str] = set()
+        self._given = self.served = self.refused = 0
+
+    def answer(self, upstream: FakeTransport) -> None:
+        """Judge what was sent on a connection and answer it."""
+        sent = upstream.take_written()
+        nonce = claims_of(proof_in(sent)).get("nonce")
+        verify(self._verifier, sent, nonce=nonce)
+        is_good = nonce in self._good
+        self._good.discard(nonce)
+        self._given += 1
+        self._good.add(fresh := f"nonce-{self._given}")
+        if is_good:
+            self.served += 1
+            upstream.receive(b"HTTP/1.1 204 No Content\r\nDPoP-Nonce: %b\r\n\r\n" % fresh.encode())
+        else:
+            self.refused += 1
+            upstream.receive(demand(fresh.encode()))
+
+
+@pytest.mark.parametrize("size", [2, 5])
+async def test_calls_in_flight_with_the_same_nonce_are_each_made_again_once_with_their_own(size: int) -> None:
+    bench, server = bound_bench(), RotatingUpstream()
+    browsers = [bench.browser() for _ in range(size)]
+    for browser in browsers:
+        await call(bench, browser, signed_in(b"GET", b"/api/x"))
+    assert len(bench.pool.transports) == size
+    for _ in range(2):
+        for upstream in bench.pool.transports:
+            server.answer(upstream)
+        await turns()
+    assert [browser.take_written()[:12] for browser in browsers] == [b"HTTP/1.1 204"] * size
+    assert (server.served, server.refused) == (size, size)
+    await call(bench, browsers[0], signed_in(b"GET", b"/api/x"))
+    (upstream,) = [upstream for upstream in bench.pool.transports if upstream.written]
+    server.answer(upstream)
+    await turns()
+    assert browsers[0].take_written().startswith(b"HTTP/1.1 204"), "the newest answer's nonce is used next"
+    assert server.refused == size
+
+
+async def test_a_call_that_begins_meanwhile_does_not_use_up_the_nonce_of_one_that_is_made_again() -> None:
+    bench, server = bound_bench(), RotatingUpstream()
+    first, second = bench.browser(), bench.browser()
+    refusing = await call(bench, first, signed_in(b"GET", b"/api/x"))
+    refusing.take_written()
+    refusal = demand(b"nonce-of-the-first")
+    server._good.add("nonce-of-the-first")
+    refusing.receive(refusal[:-1])
+    await turns()
+    other = await call(bench, second, signed_in(b"GET", b"/api/x"))
+    server.answer(other)
+    refusing.receive(refusal[-1:])
+    await turns()
+    server.answer(refusing)
+    if other.written:
+        server.answer(other)
+    await turns()
+    assert first.take_written().startswith(b"HTTP/1.1 204")
+    assert second.take_written().startswith(b"HTTP/1.1 204")
+
+
+async def test_the_nonce_that_a_call_was_made_again_with_is_the_newest_if_its_answer_gives_none() -> None:
+    bench = bound_bench()
+    browser = bench.browser()
+    upstream = await call(bench, browser, signed_in(b"GET", b"/api/x"))
+    upstream.receive(demand())
+    await turns()
+    upstream.receive(OK)
+    await turns()
+    upstream.take_written()
+    await call(bench, browser, signed_in(b"GET", b"/api/x"))
+    verify(DpopVerifier(), upstream.take_written(), nonce="nonce-1")
 
 
 @pytest.mark.parametrize(
