@@ -1,10 +1,10 @@
 """An access token that is bound to a key, on its way to an upstream: a proof for each request, the upstream's nonces.
 
     token ─► proof with the newest nonce ─► answer ─┬─► any: its nonce is the newest now
-                                                    └─► 401 `use_dpop_nonce`: once more with its nonce, if the body can be had again
+                                                    └─► 401 `use_dpop_nonce`: once more, if the body can be had again
 
-The nonce of such a refusal is the refused call's own until that has been made again: an upstream may take each nonce once,
-and of many calls in flight each gets through with its second proof.
+The nonce of such a refusal is the refused call's own until that has been made again: an upstream may take each nonce
+once, and of many calls in flight each gets through with its second proof.
 RFC 9449 sections 7 to 9. Nothing of this exists for a call with a bearer token.
 """
 
