@@ -62,6 +62,19 @@ async def test_a_subject_ends_all_sessions_of_that_user_and_no_others(site: Site
     assert site.count("backchannel_logouts", "accepted") == 1
 
 
+async def test_the_tokens_of_a_session_that_the_provider_ends_are_gone_here_and_left_alone_there(site: Site) -> None:
+    """Only the browser has the handle that opens the record: the gateway cannot say which tokens to revoke."""
+    browser = await sign_in(site)
+    asked = site.provider.calls.total()
+    assert (await post(site, logout_token(site))).status == 200
+    assert site.session_count() == 0
+    assert (await browser.fetch("POST", "/bff/session/refresh")).json["authenticated"] is False
+    assert (await browser.fetch("POST", "/bff/logout", fields=[("Accept", "application/json")])).status == 200
+    await site.gateway.close()
+    assert site.provider.calls.total() == asked
+    assert site.provider.revoked == []
+
+
 async def test_a_session_identifier_ends_that_session_alone(site: Site) -> None:
     first, second = await sign_in(site, sid="1"), await sign_in(site, sid="2")
     assert (await post(site, logout_token(site, sid="1"))).status == 200
