@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Protocol, cast
+from typing import cast
 
 import httptools
 
 from bff.errors import UpstreamUnavailable
+from bff.proxy.departures import Departures, DepartureTransport
+from bff.proxy.receivers import AnswerReceiver, UpgradeReceiver
 from bff.proxy.sockets import notice_dead_peer, unread
 
 _logger = logging.getLogger("bff.proxy")
@@ -23,67 +25,17 @@ _SWITCHING_PROTOCOLS = 101
 _LINGER = 2.0
 
 
-class AnswerReceiver(Protocol):
-    """What an exchange does with an answer; `to_head_request` tells whether a body can follow the head."""
-
-    to_head_request: bool
-
-    @property
-    def accepts_upgrade(self) -> bool:
-        """Whether the upstream was asked to switch protocols."""
-        ...
-
-    def answer_head(self, status: int, fields: list[tuple[bytes, bytes]]) -> bool:
-        """Take the head of the final answer; return whether its body ends only with the connection."""
-        ...
-
-    def answer_body(self, data: bytes) -> None:
-        """Take a piece of the body."""
-        ...
-
-    def answer_flush(self) -> None:
-        """Pass on what has been taken; called once for each read of the socket."""
-        ...
-
-    def answer_complete(self) -> None:
-        """Take note that the answer has ended; called when the connection holds no byte after it."""
-        ...
-
-    def back_lost(self, reason: str) -> None:
-        """Take note that the connection broke before the answer was complete."""
-        ...
-
-    def pause_request(self) -> None:
-        """Stop sending the request's body: the upstream does not keep up."""
-        ...
-
-    def resume_request(self) -> None:
-        """Send on."""
-        ...
-
-
-class UpgradeReceiver(AnswerReceiver, Protocol):
-    """What a tunnel does once the upstream has switched protocols."""
-
-    def upgraded(self, fields: list[tuple[bytes, bytes]]) -> None:
-        """Take the head of the 101."""
-        ...
-
-    def from_upstream(self, data: bytes) -> None:
-        """Take what follows it."""
-        ...
-
-
 class Back(asyncio.Protocol):
     """The upstream's side of an exchange."""
 
     __slots__ = (
-        "_fields", "_has_ended", "_in_head", "_interim", "_is_complete", "_is_in_doubt", "_is_lingering", "_keep_alive",
-        "_parser", "_section_size", "_status", "_tunnel", "_until_close", "has_answered", "idle_since", "is_lost",
-        "is_write_paused", "receiver", "served", "transport",
+        "_departures", "_fields", "_has_ended", "_in_head", "_interim", "_is_complete", "_is_in_doubt", "_is_lingering",
+        "_keep_alive", "_parser", "_section_size", "_status", "_tunnel", "_until_close", "has_answered", "idle_since",
+        "is_lost", "is_write_paused", "receiver", "served", "transport",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, departures: Departures | None = None) -> None:
+        self._departures = departures
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.receiver: AnswerReceiver | None = None
         self.is_lost = self.is_write_paused = self.has_answered = False
@@ -99,6 +51,8 @@ class Back(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        if self._departures is not None:
+            self.transport = DepartureTransport(self.transport, self._departures)
         notice_dead_peer(self.transport)
 
     def start(self, receiver: AnswerReceiver) -> None:
@@ -110,15 +64,17 @@ class Back(asyncio.Protocol):
     @property
     def is_reusable(self) -> bool:
         """Whether the last answer left the connection fit for another request."""
-        transport = self.transport
         return (
             self._keep_alive
-            and not self._is_in_doubt
-            and not self.is_lost
-            and not transport.is_closing()
+            and not self.is_spoilt
             # An upstream that answered before it had read the whole request might never read the rest.
-            and transport.get_write_buffer_size() == 0
+            and self.transport.get_write_buffer_size() == 0
         )
+
+    @property
+    def is_spoilt(self) -> bool:
+        """Whether something has happened to the connection since it was found reusable."""
+        return self._is_in_doubt or self.is_lost or self.transport.is_closing()
 
     @property
     def sends_events(self) -> bool:

@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 from bff.errors import GatewayError
 from bff.proxy.asgi_cycle import asgi_cycle
 from bff.proxy.client import Client
+from bff.proxy.departures import DepartureTransport
 from bff.proxy.patience import LINGER, Patience
 from bff.proxy.refusal import refusal
 from bff.proxy.request import Request
@@ -57,9 +58,13 @@ class BrowserSocket(HttpToolsProtocol):
         self._after_head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]  # a transport of a stream is both
+        super().connection_made(DepartureTransport(cast("asyncio.Transport", transport), self.context.departures))
         self.browser = Client(self.context.clients, self.client[0] if self.client else "-")
         notice_dead_peer(self.transport)
+
+    def eof_received(self) -> None:
+        # Before the event loop closes the connection for it.
+        cast("DepartureTransport", self.transport).flush()
 
     @property
     def _is_busy(self) -> bool:

@@ -16,6 +16,7 @@ from bff.http.routes import RouteTable
 from bff.http.step_up import StepUp
 from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.client import Clients
+from bff.proxy.departures import Departures
 from bff.proxy.open_sockets import OpenSockets
 from bff.proxy.pool import Origin, Pool
 from bff.proxy.session_watch import SessionWatch
@@ -239,7 +240,8 @@ class ProxyContext:
         self.clients = Clients(public_url, trusted_proxies)
         self.clock = clock
         self.proofs = proofs
-        self.pool = Pool(tls, mutual_tls)
+        self.departures = Departures()
+        self.pool = Pool(tls, mutual_tls, self.departures)
         self.sockets = OpenSockets()
         self.watch = SessionWatch(sessions, clock, on_event)
         self.now = 0.0
@@ -256,6 +258,7 @@ class ProxyContext:
 
     def start(self) -> None:
         """Begin to enforce deadlines, one timer for all connections, and to listen to sessions that end."""
+        self.departures.start()
         self.watch.start()
         self._sweep()
 
@@ -267,6 +270,8 @@ class ProxyContext:
             if self.is_stopping:
                 exchange.leave()
         self.watch.sweep(self.exchanges)
+        # What is on its way to a browser is nothing that it has left unread.
+        self.departures.leave()
         for front in tuple(self.fronts):
             front.sweep(now)
         self.pool.sweep(now)

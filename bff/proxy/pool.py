@@ -6,11 +6,13 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
 from bff.errors import UpstreamTimeout, UpstreamUnavailable
 from bff.proxy.back import Back
+from bff.proxy.departures import Departures
 
 CONNECT_TIMEOUT = 5.0
 # Shorter than the idle limits of common servers (5 s and up), so that a connection is given up here first.
@@ -30,9 +32,15 @@ class Origin(msgspec.Struct, frozen=True):
 class Pool:
     """Connections to upstreams; it belongs to one event loop, times are the loop's."""
 
-    def __init__(self, tls: ssl.SSLContext | None, mutual_tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        tls: ssl.SSLContext | None,
+        mutual_tls: ssl.SSLContext | None = None,
+        departures: Departures | None = None,
+    ) -> None:
         self._tls = tls
         self._mutual_tls = mutual_tls
+        self._departures = departures
         self._idle: dict[Origin, deque[Back]] = {}
         self._is_closed = False
         self._time: Callable[[], float] | None = None
@@ -42,7 +50,7 @@ class Pool:
         idle = self._idle.get(origin)
         while idle:
             back = idle.pop()
-            if back.is_reusable:
+            if not back.is_spoilt:
                 return back
             back.abandon()
         return None
@@ -57,7 +65,8 @@ class Pool:
             raise UpstreamUnavailable("upstream.tls")
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                _, back = await loop.create_connection(Back, origin.hostname, origin.port, ssl=tls)
+                make = partial(Back, self._departures)
+                _, back = await loop.create_connection(make, origin.hostname, origin.port, ssl=tls)
         except TimeoutError:
             raise UpstreamTimeout("upstream.connect_timeout") from None
         except ssl.SSLError:

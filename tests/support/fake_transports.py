@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from bff.proxy.departures import DepartureTransport
+
 HIGH_WATER = 64 * 1024
 
 
@@ -20,6 +22,7 @@ class FakeTransport(asyncio.Transport):
         super().__init__({"peername": ("192.0.2.7", 40000), "sockname": ("192.0.2.1", 8080)} | extra)
         self.protocol: asyncio.Protocol | None = None
         self.written = bytearray()
+        self.writes = 0
         self.peer_reads = True
         self.was_aborted = False
         self.wrote_eof = False
@@ -65,7 +68,10 @@ class FakeTransport(asyncio.Transport):
             self.lose()
 
     def take_written(self) -> bytes:
-        """Return what was written since the last call."""
+        """Return what was written since the last call, that which would leave with this turn too."""
+        own = getattr(self.protocol, "transport", None)
+        if isinstance(own, DepartureTransport):
+            own.flush()
         taken = bytes(self.written)
         self.written.clear()
         return taken
@@ -88,6 +94,7 @@ class FakeTransport(asyncio.Transport):
         if self._is_closing:
             return
         self.written += data
+        self.writes += 1
         if not self.peer_reads:
             self._backlog += len(data)
             if self._backlog > HIGH_WATER and not self._is_write_paused:

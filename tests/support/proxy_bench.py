@@ -15,6 +15,7 @@ from bff.errors import GatewayError, StoreUnavailable
 from bff.proxy.back import Back
 from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.context import ProxiedRoute, ProxyContext
+from bff.proxy.departures import Departures
 from bff.proxy.front import Front
 from bff.proxy.pool import Origin, Pool
 from bff.session.cookies import decode_handle, encode_handle
@@ -159,6 +160,7 @@ class FakePool(Pool):
 
     def __init__(self) -> None:
         super().__init__(None)
+        self.departures = Departures()
         self.backs: list[Back] = []
         self.transports: list[FakeTransport] = []
         self.may_connect = asyncio.Event()
@@ -170,7 +172,7 @@ class FakePool(Pool):
         await self.may_connect.wait()
         if self.failure is not None:
             raise self.failure
-        back, transport = Back(), FakeTransport()
+        back, transport = Back(self.departures), FakeTransport()
         transport.connect(back)
         self.backs.append(back)
         self.transports.append(transport)
@@ -221,12 +223,14 @@ class ProxyBench:
             request_id_prefix="bench",
         )
         self.context.pool = self.pool
+        self.pool.departures = self.context.departures
         self.config = uvicorn.Config(self.application, ws="none", lifespan="off", log_config=None, loop="none")
         self.config.load()
         self.server_state = ServerState()
 
     def browser(self, **transport: Any) -> FakeTransport:
         """Return the transport of a new connection from a browser."""
+        self.context.departures.start()
         front = Front(self.context, self.config, self.server_state, {}, asyncio.get_running_loop())
         connection = FakeTransport(**transport)
         connection.connect(front)
@@ -244,6 +248,7 @@ class ProxyBench:
             if self.context.is_stopping:
                 exchange.leave()
         self.context.watch.sweep(self.context.exchanges)
+        self.context.departures.leave()
         for front in tuple(self.context.fronts):
             front.sweep(now)
         self.pool.sweep(now)
