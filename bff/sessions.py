@@ -16,30 +16,17 @@ from typing import Final, Protocol
 
 import msgspec
 
-from bff.errors import SessionExpired, StoreUnavailable
+from bff.errors import SessionEnded, SessionExpired, StoreUnavailable
+from bff.logins_under_way import claim_state, claimed_for, drop_login, mark_logout, was_dropped, was_logged_out
 from bff.session.cookies import HANDLE_LENGTH
 from bff.session.endings import alive, ended
-from bff.session.names import (
-    decode_mark,
-    encode_mark,
-    identities,
-    index_name,
-    mark_name,
-    state_name,
-    token_id_name,
-)
+from bff.session.names import identities, index_name, token_id_name
 from bff.session.record import SessionRecord
 from bff.session.sealing import SealBroken, Sealer
 from bff.session.store import EndReason, SessionStore, StoredSession, Tombstone
 
 TOMBSTONE_LIFETIME: Final = 3600.0
 """Seconds for which a late request is told that the session was ended, not that it expired."""
-
-LOGOUT_MARK_LIFETIME: Final = 600.0
-"""Seconds a provider's logout holds against logins that were under way: as long as a login may take."""
-
-STATE_CLAIM_LIFETIME: Final = 900.0
-"""Seconds a used `state` is remembered: longer than a login may take, clock differences included."""
 
 TOUCH_INTERVAL: Final = 60.0
 _PENDING: Final = "pending"
@@ -73,6 +60,17 @@ class Session(msgspec.Struct, frozen=True):
     def idle_expires_at(self, idle: float) -> float:
         """Return when the session ends if it is not used again, at the absolute limit at the latest."""
         return min(self.touched_at + idle, self.record.expires_at)
+
+
+class ClaimedLogin(msgspec.Struct, frozen=True):
+    """A login whose `state` is used up: when it began, and the handle of the session it is to have."""
+
+    state: str
+    started_at: float
+    handle: bytes
+
+    def __repr__(self) -> str:
+        return "ClaimedLogin(…)"
 
 
 class Sessions:
@@ -136,20 +134,25 @@ class Sessions:
 
     # --- start and change ---
 
-    async def start(self, record: SessionRecord, *, login_started_at: float, previous: Iterable[str] = ()) -> Session:
-        """Write a new session under a new handle, then end the `previous` ones (store keys).
+    async def claim_login(self, state: str, started_at: float) -> ClaimedLogin | None:
+        """Use up the `state` of a login for a session to be; None if it was used before, here or elsewhere.
 
-        `login_started_at` is when the browser was sent to the provider, in seconds since the epoch.
+        `started_at` is when the browser was sent to the provider, in seconds since the epoch.
+        """
+        handle = self._random_bytes(HANDLE_LENGTH)
+        is_unused = await claim_state(self.store, state, self.store_key(handle))
+        return ClaimedLogin(state, started_at, handle) if is_unused else None
 
-        Raises `SessionEnded` if the provider ended the login while it was under way (OpenID Connect Back-Channel
-        Logout 1.0): the session is in the indexes before the marks are read, and a logout sets its mark before it
-        reads the indexes, so one of the two sees the other. Raises `SessionExpired` if the record is past its limit.
+    async def start(self, record: SessionRecord, login: ClaimedLogin, *, previous: Iterable[str] = ()) -> Session:
+        """Write the login's session, then end the `previous` ones (store keys).
+
+        Raises `SessionEnded` if the user logged out while the login was under way, here or at the provider (OpenID
+        Connect Back-Channel Logout 1.0), and `SessionExpired` if the record is past its limit.
         """
         now = self._clock()
         if record.has_expired(now):
             raise SessionExpired("session.absolute_limit")
-        handle = self._random_bytes(HANDLE_LENGTH)
-        key = self.store_key(handle)
+        handle, key = login.handle, self.store_key(login.handle)
         await self.store.create(
             key,
             self._sealer.seal(record, handle, key),
@@ -158,13 +161,18 @@ class Sessions:
             indexes=[index_name(record.issuer, identity) for identity in identities(record)],
             index_lifetime=record.expires_at - now,
         )
-        if await self._was_logged_out(record, login_started_at):
-            # Nobody has seen it, so it does not count as one that ended.
-            await self.store.end(key, reason="backchannel_logout", lifetime=self._tombstone_lifetime)
-            raise ended("backchannel_logout")
+        if await was_dropped(self.store, login.state):
+            raise await self._undone(key, "logout")
+        if await was_logged_out(self.store, record, login.started_at):
+            raise await self._undone(key, "backchannel_logout")
         for previous_key in previous:
             await self.end(previous_key, "replaced")
         return Session(handle, key, 1, record, now)
+
+    async def _undone(self, key: str, reason: EndReason) -> SessionEnded:
+        # Nobody has seen it, so it does not count as one that ended.
+        await self.store.end(key, reason=reason, lifetime=self._tombstone_lifetime)
+        return ended(reason)
 
     async def replace(self, session: Session, record: SessionRecord) -> Session | None:
         """Write the changed record; None if the session has ended, or was changed by another, in the meantime."""
@@ -240,6 +248,15 @@ class Sessions:
             self._on_end(reason, 1)
         return ended
 
+    async def drop_login(self, state: str) -> bool:
+        """Let a login under way come to nothing; True if its session was there already and has ended.
+
+        The browser sent its logout before it had that session's cookie: it means whoever would be logged in.
+        """
+        await drop_login(self.store, state)
+        key = await claimed_for(self.store, state)
+        return key is not None and await self.end(key, "logout")
+
     async def end_by_provider(self, issuer: str, sid: str | None, subject: str | None, issued_at: float) -> int:
         """End what the provider logged out: the sessions of `sid` if given, else all of `subject`; return how many.
 
@@ -256,7 +273,7 @@ class Sessions:
             raise ValueError("a logout names a sid or a subject")
         failure: StoreUnavailable | None = None
         try:
-            await self._mark(mark_name(issuer, identity), issued_at)
+            await mark_logout(self.store, issuer, identity, issued_at, now=self._clock())
         except StoreUnavailable as error:
             failure = error
         ended = await self.store.end_indexed(
@@ -266,24 +283,6 @@ class Sessions:
         if failure is not None:
             raise failure
         return ended
-
-    async def _mark(self, name: str, issued_at: float) -> None:
-        earlier, _ = decode_mark(await self.store.get(name))
-        latest = max(issued_at, earlier)
-        await self.store.put(name, encode_mark(latest, self._clock()), lifetime=LOGOUT_MARK_LIFETIME)
-
-    async def _was_logged_out(self, record: SessionRecord, login_started_at: float) -> bool:
-        for identity in identities(record):
-            logged_out_at, arrived_at = decode_mark(await self.store.get(mark_name(record.issuer, identity)))
-            if record.issued_at <= logged_out_at and login_started_at <= arrived_at:
-                return True
-        return False
-
-    # --- once only ---
-
-    async def claim_state(self, state: str) -> bool:
-        """Use up a `state`; False if it was used before, here or on another instance."""
-        return await self.store.claim(state_name(state), lifetime=STATE_CLAIM_LIFETIME)
 
     async def claim_token_id(self, token_id: str, lifetime: float) -> bool:
         """Whether a logout token may be acted on; False if its `jti` was used up within the lifetime (seconds).

@@ -13,7 +13,7 @@ the state is used up leaves the login's cookie, so that a reload tries again; wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from starlette.responses import Response
 
@@ -41,10 +41,9 @@ from bff.oauth.return_to import parse_return_to
 from bff.oauth.transaction import Transaction
 from bff.provider import Login, Provider
 from bff.session.cookies import TRANSACTION_MAX_AGE, SessionCookies
-from bff.session.endings import ended, was_logged_out
 from bff.session.record import SessionRecord
 from bff.session.signing import StateSigner, StateVerdict
-from bff.sessions import Session, Sessions
+from bff.sessions import ClaimedLogin, Session, Sessions
 from bff.tokens import record_from_login
 
 _UNAVAILABLE = (ProviderUnavailable, InvalidProviderAnswer, ClientRefused, StoreUnavailable)
@@ -117,14 +116,14 @@ class CallbackEndpoint:
         state = transaction.state
         code = await self._validated_code(encoded, transaction)
         try:
-            is_unused = await self._sessions.claim_state(state)
+            claimed = await self._sessions.claim_login(state, transaction.started_at)
         except StoreUnavailable as error:
             raise self._postponed(error) from error
-        if not is_unused:
+        if claimed is None:
             cleared = self._pending.clear(state)
             return await self._stray(request, "callback.state_spent", transaction.return_to, cleared)
         try:
-            session = await self._session(request, code, transaction)
+            session = await self._session(request, code, transaction, claimed)
         except GatewayError as error:
             raise self._failed(error, transaction) from error
         self._on_login("succeeded")
@@ -140,24 +139,19 @@ class CallbackEndpoint:
         except _UNAVAILABLE as error:
             raise self._postponed(error) from error
 
-    async def _session(self, request: Request, code: ValidatedCode, transaction: Transaction) -> Session:
+    async def _session(
+        self, request: Request, code: ValidatedCode, transaction: Transaction, claimed: ClaimedLogin
+    ) -> Session:
         """Redeem the code and start the session; the ones presented now and when the login began end with it."""
         handle = presented_session(request, self._cookies).handle
         presented = None if handle is None else self._sessions.store_key(handle)
         previous = {key for key in (transaction.previous_session,) if key is not None} - {presented}
-        earlier = await self._not_logged_out({key for key in (presented, *previous) if key is not None})
         login = await self._provider.redeem(code, transaction)
         try:
             if transaction.subject not in (None, login.subject):
                 raise AnotherUser
-            session = await self._sessions.start(
-                self._record(login), login_started_at=transaction.started_at, previous=previous
-            )
+            session = await self._sessions.start(self._record(login), claimed, previous=previous)
             replaced = None if handle is None else await self._sessions.end_presented(handle, "replaced")
-            if await self._not_logged_out(earlier) != earlier:
-                # A logout is undone by no login that was under way; one that begins after it is another matter.
-                await self._sessions.end(session.key, "logout")
-                raise ended("logout")
         except GatewayError as error:
             tokens = login.tokens
             self._provider.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)
@@ -168,10 +162,6 @@ class CallbackEndpoint:
             # Not the same user's: many providers would revoke the new tokens along with the old.
             self._provider.revoke_all_later(replaced)
         return session
-
-    async def _not_logged_out(self, keys: Collection[str]) -> set[str]:
-        """Return those of the sessions, by their store keys, that the user has not logged out of."""
-        return {key for key in keys if not was_logged_out(await self._sessions.store.read(key))}
 
     def _record(self, login: Login) -> SessionRecord:
         return record_from_login(login, now=self._clock(), max_lifetime=self._sessions.max_lifetime)

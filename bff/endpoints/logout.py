@@ -13,6 +13,7 @@ from bff.endpoints.presented_session import presented_session
 from bff.errors import NoSession
 from bff.provider import Provider
 from bff.session.cookies import SessionCookies
+from bff.session.record import SessionRecord
 from bff.session.signing import RANDOM_LENGTH, StateSigner
 from bff.sessions import Sessions
 
@@ -46,8 +47,7 @@ class LogoutEndpoint:
 
         Raises `StoreUnavailable`, and then nobody is logged out and the cookies stay.
         """
-        handle = presented_session(request, self._cookies).handle
-        url = self._post_logout_path if handle is None else await self._end(handle)
+        url = await self._end(request)
         accept = (request.single(b"accept") or b"").lower()
         if request.is_navigation and b"application/json" not in accept:
             answer = redirection(url)
@@ -55,15 +55,23 @@ class LogoutEndpoint:
             answer = json_answer({"logout_url": url})
         return with_cookies(answer, (self._cookies.clear_session(), *self._pending.clear_all(request)))
 
-    async def _end(self, handle: bytes) -> str:
+    async def _end(self, request: Request) -> str:
+        dropped = [await self._sessions.drop_login(state) for state in self._pending.states(request)]
+        handle = presented_session(request, self._cookies).handle
+        record = None if handle is None else await self._end_presented(handle)
+        if record is None and not any(dropped):
+            return self._post_logout_path
+        state = self._states.issue(self._random_bytes(RANDOM_LENGTH), self._clock())
+        id_token = None if record is None else record.id_token
+        return self._provider.end_session_url(id_token, state=state) or self._post_logout_path
+
+    async def _end_presented(self, handle: bytes) -> SessionRecord | None:
         try:
             seen = (await self._sessions.resume(handle)).record
         except NoSession:
             # Past its limit it may still be in the store.
             seen = None
         record = await self._sessions.end_presented(handle, "logout") or seen
-        if record is None:
-            return self._post_logout_path
-        self._provider.revoke_all_later(record)
-        state = self._states.issue(self._random_bytes(RANDOM_LENGTH), self._clock())
-        return self._provider.end_session_url(record, state=state) or self._post_logout_path
+        if record is not None:
+            self._provider.revoke_all_later(record)
+        return record

@@ -48,6 +48,10 @@ class PendingLogins:
         """Return every login cookie of the request."""
         return [self._open(request, name) for name in self._cookies.transaction_names(request.cookies)]
 
+    def states(self, request: Request) -> list[str]:
+        """Return the `state` of every login that this browser has under way."""
+        return [pending.transaction.state for pending in self.all(request) if pending.transaction is not None]
+
     def begin(self, request: Request, transaction: Transaction) -> tuple[str, ...]:
         """Return the `Set-Cookie` lines that add this login and clear those there is no room for, the oldest first."""
         lines = [self._set(transaction)]

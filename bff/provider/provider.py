@@ -243,7 +243,7 @@ class Provider:
         """Revoke one token; raises nothing, returns whether the provider has confirmed it."""
         return await self._revocation.revoke(token, hint)
 
-    def end_session_url(self, record: SessionRecord, *, state: str) -> str | None:
+    def end_session_url(self, id_token: str | None, *, state: str) -> str | None:
         """Return where the provider logs the browser out, None if that is unknown (RP-Initiated Logout 1.0).
 
         Some providers send the browser back only if there is a `state`.
@@ -255,7 +255,7 @@ class Provider:
             return None
         return end_session_url(
             metadata,
-            id_token_hint=record.id_token if settings.id_token_hint else None,
+            id_token_hint=id_token if settings.id_token_hint else None,
             client_id=settings.client_id,
             post_logout_redirect_uri=settings.public_url.url(settings.post_logout_path),
             state=state,

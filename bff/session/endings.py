@@ -15,11 +15,6 @@ def ended(reason: str) -> SessionEnded:
     return SessionEnded(_ENDED.get(reason, "session.ended"))
 
 
-def was_logged_out(found: StoredSession | Tombstone | None) -> bool:
-    """Whether the user has logged out of the session here."""
-    return isinstance(found, Tombstone) and found.reason == "logout"
-
-
 def alive(found: StoredSession | Tombstone | None) -> StoredSession:
     """Return what was found if it is a session; raises `SessionEnded`, or `SessionExpired` if nothing is left."""
     if found is None:

@@ -2,7 +2,8 @@
 
 index:<hash>    the sessions of a `sid` or a subject at an issuer
 mark:<hash>     that the provider has logged such a one out, and when
-state:<hash>    a `state` that was used
+state:<hash>    a `state` that was used, and the session it was used for
+dropped:<hash>  a `state` whose login the user has logged out of
 jti:<hash>      a logout token
 """
 
@@ -38,19 +39,11 @@ def state_name(state: str) -> str:
     return f"state:{hashlib.sha256(state.encode()).hexdigest()}"
 
 
+def dropped_name(state: str) -> str:
+    """Return the name under which it is noted that the login with this `state` is to come to nothing."""
+    return f"dropped:{hashlib.sha256(state.encode()).hexdigest()}"
+
+
 def token_id_name(token_id: str) -> str:
     """Return the name under which a logout token's `jti` is claimed."""
     return f"jti:{hashlib.sha256(token_id.encode()).hexdigest()}"
-
-
-def encode_mark(logged_out_at: float, arrived_at: float) -> bytes:
-    """Return a mark; both are seconds since the epoch, the provider's and ours."""
-    return b"%r %r" % (logged_out_at, arrived_at)
-
-
-def decode_mark(value: bytes | None) -> tuple[float, float]:
-    """Return when the provider logged out and when we heard of it; before all times if there is no mark."""
-    if value is None:
-        return (float("-inf"), float("-inf"))
-    logged_out_at, arrived_at = value.split()
-    return (float(logged_out_at), float(arrived_at))

@@ -9,7 +9,7 @@ The contract, tested by one suite against every store:
    updated, touched or replaced. A store without room for it ends the session all the same, and without a word.
 4. `touch` extends the lifetime and changes nothing else, the version included: it never disturbs an update.
 5. Lifetimes are real: what has outlived its lifetime is not returned, by any method.
-6. `claim` and `acquire` succeed for exactly one caller at a time, on all instances together.
+6. `acquire` succeeds for exactly one owner at a time, on all instances together.
 7. Trouble with the store raises `StoreUnavailable`, never "not found": an outage decides nothing about a session.
 8. A caller that is cancelled while it waits takes nothing with it: not the connection, not another caller's answer.
 9. Every ending of a live session is announced, in the step that ends it, to all who listen, on every instance. One
@@ -83,7 +83,7 @@ class Waiter(Protocol):
 
 
 class SessionStore(Protocol):
-    """Sealed records, their indexes, and the small claims and leases the gateway's instances share.
+    """Sealed records, their indexes, and the small values and leases the gateway's instances share.
 
     Keys and names are ASCII strings chosen by the caller and unique per purpose; lifetimes are in seconds. Every
     method raises `bff.errors.StoreUnavailable` when the store cannot be asked.
@@ -132,10 +132,6 @@ class SessionStore(Protocol):
 
     def listen(self, listener: EndListener) -> None:
         """Tell the listener of every ending until the store is closed; called once, with the event loop running."""
-        ...
-
-    async def claim(self, name: str, *, lifetime: float) -> bool:
-        """Return True for the first caller within the lifetime, False for all others."""
         ...
 
     async def put(self, name: str, value: bytes, *, lifetime: float) -> None:

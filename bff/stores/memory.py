@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Sequence
 
 from bff.errors import StoreUnavailable
@@ -97,10 +96,6 @@ class MemoryStore:
         """Tell the listener of every ending, from now on and without a gap."""
         self._listeners.append(listener)
         listener.hearing()
-
-    async def claim(self, name: str, *, lifetime: float) -> bool:
-        """Return True for the first caller within the lifetime."""
-        return await self.acquire(name, owner=secrets.token_hex(16), lifetime=lifetime)
 
     async def put(self, name: str, value: bytes, *, lifetime: float) -> None:
         """Keep a small value."""

@@ -8,7 +8,6 @@ undone by a browser that leaves, and a connection never returns to the pool with
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -167,10 +166,6 @@ class RedisStore:
     def listen(self, listener: EndListener) -> None:
         """Tell the listener of every ending."""
         self._subscription = Subscription(self._servers.connect, self._channel, listener)
-
-    async def claim(self, name: str, *, lifetime: float) -> bool:
-        """Return True for the first caller within the lifetime."""
-        return await self._run(TAKE, name, secrets.token_bytes(16), milliseconds(lifetime))
 
     async def put(self, name: str, value: bytes, *, lifetime: float) -> None:
         """Keep a small value."""

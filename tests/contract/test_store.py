@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from secrets import token_hex
 
 import pytest
 
@@ -270,20 +271,22 @@ async def test_a_short_session_does_not_shorten_the_index_of_a_long_one(store: S
 
 
 async def test_a_name_can_be_claimed_once(store: SessionStore, other_store: SessionStore) -> None:
-    assert await store.claim("name", lifetime=LONG)
-    assert not await store.claim("name", lifetime=LONG)
-    assert not await other_store.claim("name", lifetime=LONG)
-    assert await other_store.claim("another name", lifetime=LONG)
+    assert await store.acquire("name", owner=token_hex(), lifetime=LONG)
+    assert not await store.acquire("name", owner=token_hex(), lifetime=LONG)
+    assert not await other_store.acquire("name", owner=token_hex(), lifetime=LONG)
+    assert await other_store.acquire("another name", owner=token_hex(), lifetime=LONG)
 
 
 async def test_a_claim_ends(store: SessionStore, place: Place) -> None:
-    assert await store.claim("name", lifetime=SHORT)
+    assert await store.acquire("name", owner=token_hex(), lifetime=SHORT)
     await place.outlive(SHORT)
-    assert await store.claim("name", lifetime=LONG)
+    assert await store.acquire("name", owner=token_hex(), lifetime=LONG)
 
 
 async def test_of_fifty_who_claim_a_name_one_gets_it(store: SessionStore, other_store: SessionStore) -> None:
-    results = await asyncio.gather(*(s.claim("name", lifetime=LONG) for s in [store, other_store] * 25))
+    results = await asyncio.gather(
+        *(s.acquire("name", owner=token_hex(), lifetime=LONG) for s in [store, other_store] * 25)
+    )
     assert results.count(True) == 1
 
 
@@ -493,7 +496,7 @@ async def test_a_closed_store_is_unavailable(place: Place) -> None:
         store.touch(KEY, touched_at=1.0, lifetime=1.0),
         store.end(KEY, reason="logout", lifetime=1.0),
         store.end_indexed("index", reason="logout", lifetime=1.0),
-        store.claim("name", lifetime=1.0),
+        store.acquire("name", owner=token_hex(), lifetime=1.0),
         store.put("name", b"", lifetime=1.0),
         store.get("name"),
         store.acquire("name", owner="one", lifetime=1.0),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import pytest
+
 from tests.support.deployment import Deployment, WatchedBrowser, login_path
 from tests.support.forgeries import with_broken_signature
 from tests.support.lies import Bend, Tokens
@@ -29,6 +31,12 @@ def origin_of_provider(deployment: Deployment) -> str:
 
 def parameters(url: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(url).query))
+
+
+def copy_cookies(browser: WatchedBrowser, other: WatchedBrowser) -> None:
+    """Give the other browser the cookies that this one has now."""
+    cookies = browser.cookies.header(browser.origin, same_site=True, top_level_get=True) or ""
+    other.cookies.store(browser.origin, [f"{pair}; Path=/; SameSite=Lax" for pair in cookies.split("; ")])
 
 
 def with_parameters(url: str, **changes: str) -> str:
@@ -112,10 +120,7 @@ def test_a_callback_replayed_with_the_cookies_of_before_spends_no_code(stage: St
     deployment, name = stage.main, "cookie-keeper"
     with deployment.browser() as browser, deployment.browser() as thief:
         url = held_back(deployment, browser, name)
-        thief.cookies.store(browser.origin, [
-            f"{pair}; Path=/; SameSite=Lax"
-            for pair in (browser.cookies.header(browser.origin, same_site=True, top_level_get=True) or "").split("; ")
-        ])  # fmt: skip
+        copy_cookies(browser, thief)
         assert browser.open(url)[0].status == 303
         answer = thief.open(url)[-1]
         assert (answer.status, deployment.refusal(answer)) == (400, "callback.state_spent")
@@ -141,3 +146,18 @@ def test_a_callback_is_a_navigation_and_not_a_post(stage: Stage) -> None:
         answer = browser.fetch("/bff/callback", method="POST", content=urlsplit(url).query.encode())
         assert answer.status == 405
         assert deployment.login("poster").calls == []
+
+
+@pytest.mark.parametrize("was_logged_in", [False, True])
+def test_a_logout_wins_over_a_login_whose_answer_has_not_reached_the_browser(stage: Stage, was_logged_in: bool) -> None:
+    deployment, name = stage.main, f"overtaken-{was_logged_in}"
+    with deployment.browser() as browser, deployment.browser() as before_the_answer:
+        if was_logged_in:
+            deployment.log_in(f"{name}-first", browser)
+        url = held_back(deployment, browser, name)
+        copy_cookies(browser, before_the_answer)
+        assert browser.open(url)[0].status == 303
+        assert before_the_answer.fetch("/bff/logout", method="POST").status == 200
+        assert browser.session() == NOBODY
+        answer = deployment.call_api(browser, name)
+        assert (answer.status, answer.json()["code"]) == (401, "session_ended")

@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, TypeVar
 
 import pytest
@@ -132,8 +133,8 @@ async def test_an_answer_that_is_lost_changes_no_outcome(front: Relay) -> None:
         await store.end("none", reason="logout", lifetime=LONG)  # from now on the server knows the script
         assert await losing(store.end(KEY, reason="logout", lifetime=LONG)) == StoredSession(0, 0.0, b"")
         assert await store.read(KEY) == Tombstone("logout")
-        assert await losing(store.claim("name", lifetime=LONG)) is True
-        assert await losing(store.claim("name", lifetime=LONG)) is False
+        assert await losing(store.acquire("name", owner=token_hex(), lifetime=LONG)) is True
+        assert await losing(store.acquire("name", owner=token_hex(), lifetime=LONG)) is False
         assert await losing(store.acquire("lease", owner="one", lifetime=LONG)) is True
         assert await losing(store.acquire("lease", owner="two", lifetime=LONG)) is False
         await losing(store.release("lease", owner="one"))
@@ -180,7 +181,7 @@ async def test_a_hung_server_fails_all_who_wait_together_and_later_callers_at_on
             reasons = {await refusal(future) for future in waiting}
             assert reasons == {"store.timeout"}
             assert await refusal(store.read(KEY)) == "store.circuit_open"
-            assert await refusal(store.claim("name", lifetime=LONG)) == "store.circuit_open"
+            assert await refusal(store.acquire("name", owner=token_hex(), lifetime=LONG)) == "store.circuit_open"
             await until_refused(lambda: store.read(KEY), {"store.timeout"})
             assert await refusal(store.read(KEY)) == "store.circuit_open", "one probe, and the others need not wait"
             assert front.accepted < 10, "no storm of connections"
@@ -258,7 +259,9 @@ async def test_a_server_without_memory_still_ends_sessions_and_says_why(
         assert await store.end_indexed("index", reason="backchannel_logout", lifetime=LONG) == 2
         assert await store.read(KEY) == Tombstone("logout")
         assert await store.read("c" * 64) == await store.read("d" * 64) == Tombstone("backchannel_logout")
-        assert await refusal(store.claim("name", lifetime=LONG)) == "store.oom", "memory was full all the time"
+        assert await refusal(store.acquire("name", owner=token_hex(), lifetime=LONG)) == "store.oom", (
+            "memory was full all the time"
+        )
     finally:
         server.ask("CONFIG", "SET", "maxmemory", "0")
     assert await store.end_indexed("index", reason="backchannel_logout", lifetime=LONG) == 0
@@ -271,7 +274,9 @@ async def test_a_session_in_use_does_not_expire_while_the_server_is_without_memo
     server.ask("CONFIG", "SET", "maxmemory", "1")
     try:
         assert await store.touch(KEY, touched_at=1_700_000_001.0, lifetime=LONG)
-        assert await refusal(store.claim("name", lifetime=LONG)) == "store.oom", "memory was full all the time"
+        assert await refusal(store.acquire("name", owner=token_hex(), lifetime=LONG)) == "store.oom", (
+            "memory was full all the time"
+        )
     finally:
         server.ask("CONFIG", "SET", "maxmemory", "0")
     assert await store.read(KEY) == StoredSession(1, 1_700_000_001.0, LIVE.sealed)
@@ -293,11 +298,11 @@ async def test_a_replica_refuses_writes_and_one_without_its_master_refuses_reads
         async with opened(server.url) as store:
             await create(store)
             server.ask("REPLICAOF", "127.0.0.1", "1")
-            assert await refusal(store.claim("name", lifetime=LONG)) == "store.readonly"
+            assert await refusal(store.acquire("name", owner=token_hex(), lifetime=LONG)) == "store.readonly"
             server.ask("CONFIG", "SET", "replica-serve-stale-data", "no")
             assert await refusal(store.read(KEY)) == "store.masterdown"
             server.ask("REPLICAOF", "NO", "ONE")
-            assert await store.claim("name", lifetime=LONG)
+            assert await store.acquire("name", owner=token_hex(), lifetime=LONG)
             assert await store.read(KEY) == LIVE
 
 
@@ -323,7 +328,7 @@ async def test_credentials_that_are_missing_or_wrong_or_too_weak_are_told_apart(
                     assert await store.read(KEY) is None
                 else:
                     await until_refused(lambda store=store: store.read(KEY), {for_reads})  # type: ignore[misc]
-                await until_refused(lambda store=store: store.claim("x", lifetime=1.0), {for_writes})  # type: ignore[misc]
+                await until_refused(lambda store=store: store.put("x", b"", lifetime=1.0), {for_writes})  # type: ignore[misc]
 
 
 async def test_a_database_that_does_not_exist_is_refused(server: RedisProcess) -> None:
@@ -421,7 +426,9 @@ async def test_a_storm_of_cancelled_calls_crosses_no_answers_and_leaks_no_connec
 
 async def test_many_commands_at_once_share_a_few_connections(front: Relay) -> None:
     async with opened(f"redis://127.0.0.1:{front.port}") as store:
-        results = await asyncio.gather(*(store.claim(f"name {number % 100}", lifetime=LONG) for number in range(300)))
+        results = await asyncio.gather(
+            *(store.acquire(f"name {number % 100}", owner=token_hex(), lifetime=LONG) for number in range(300))
+        )
         assert results.count(True) == 100
         assert front.accepted <= MAXIMUM_CONNECTIONS
 
@@ -449,9 +456,9 @@ async def test_a_command_that_fails_after_its_caller_left_troubles_nobody() -> N
 async def test_applications_on_one_server_do_not_see_each_other(server: RedisProcess) -> None:
     async with opened(server.url) as one, opened(server.url) as other:
         await create(one, KEY, b"sealed", "index")
-        assert await one.claim("name", lifetime=LONG)
+        assert await one.acquire("name", owner=token_hex(), lifetime=LONG)
         assert await other.read(KEY) is None
-        assert await other.claim("name", lifetime=LONG)
+        assert await other.acquire("name", owner=token_hex(), lifetime=LONG)
         assert await other.end_indexed("index", reason="logout", lifetime=LONG) == 0
         assert await one.read(KEY) == LIVE
 
@@ -461,7 +468,7 @@ async def test_all_keys_begin_with_the_namespace_and_end_by_themselves(server: R
     before = set(server.ask("KEYS", "*"))
     async with opened(server.url, namespace=namespace) as store:
         await create(store, KEY, b"sealed", "index")
-        await store.claim("claim", lifetime=LONG)
+        await store.acquire("claim", owner=token_hex(), lifetime=LONG)
         await store.put("value", b"", lifetime=LONG)
         await store.acquire("lease", owner="one", lifetime=LONG)
         await store.end(KEY, reason="logout", lifetime=LONG)

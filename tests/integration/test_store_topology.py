@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -162,7 +163,7 @@ async def test_a_cluster_that_is_gone_is_unavailable_and_comes_back() -> None:
                 assert await refusal(operation()) in {"store.unreachable", "store.circuit_open"}
             for node in nodes:
                 node.start()
-            assert await eventually(lambda: store.claim("name", lifetime=LONG))
+            assert await eventually(lambda: store.acquire("name", owner=token_hex(), lifetime=LONG))
             for key in KEYS:
                 await create(store, key, key.encode())
             assert list(await asyncio.gather(*(store.read(key) for key in KEYS))) == [live(key) for key in KEYS]
@@ -234,10 +235,10 @@ async def test_slots_that_nobody_has_are_unavailable_until_somebody_does() -> No
             for node in nodes:
                 node.ask("CLUSTER", "DELSLOTS", slot)
             assert await refusal(store.read(KEYS[0])) == "store.clusterdown"
-            assert await refusal(store.claim(KEYS[0], lifetime=LONG)) == "store.clusterdown"
+            assert await refusal(store.acquire(KEYS[0], owner="one", lifetime=LONG)) == "store.clusterdown"
             nodes[0].ask("CLUSTER", "ADDSLOTS", slot)
             nodes[0].ask("CLUSTER", "BUMPEPOCH")
-            assert await eventually(lambda: store.claim(KEYS[0] + "x", lifetime=LONG))
+            assert await eventually(lambda: store.acquire(KEYS[0] + "x", owner="one", lifetime=LONG))
             assert await read_eventually(store, KEYS[0]) is None
 
 
@@ -260,7 +261,9 @@ async def test_when_the_master_dies_the_replica_takes_over_and_nobody_was_logged
             servers[0].stop()
             with contextlib.suppress(StoreUnavailable):
                 await store.read(KEYS[0])
-            assert await eventually(lambda: store.claim("name", lifetime=LONG)), "a Sentinel that hangs is passed over"
+            assert await eventually(lambda: store.acquire("name", owner=token_hex(), lifetime=LONG)), (
+                "a Sentinel that hangs is passed over"
+            )
             for key in KEYS:
                 assert await read_eventually(store, key) == live(key)
             servers[0].start()
@@ -307,7 +310,7 @@ async def test_a_server_that_is_master_no_more_is_not_used_though_the_sentinel_n
             assert await refusal(store.get("value")) == "store.readonly"
             await until_refused(lambda: store.read(KEYS[0]), {"store.readonly"})
             servers[0].ask("REPLICAOF", "NO", "ONE")
-            assert await eventually(lambda: store.claim("name", lifetime=LONG))
+            assert await eventually(lambda: store.acquire("name", owner=token_hex(), lifetime=LONG))
             assert await eventually(lambda: store.read(KEYS[0])) is None
 
 

@@ -12,10 +12,11 @@ import msgspec
 
 from bff.errors import StoreUnavailable
 from bff.provider import Provider
+from bff.session.cookies import HANDLE_LENGTH
 from bff.session.record import AccessToken, SessionRecord
 from bff.session.sealing import Sealer, sealing_context
 from bff.session.store import EndListener, SessionStore, StoredSession, Tombstone, Waiter
-from bff.sessions import Session, Sessions
+from bff.sessions import ClaimedLogin, Session, Sessions
 from bff.settings.token_target import TokenTarget
 from bff.stores.memory import MemoryStore
 from bff.tokens import ClientTokens, Tokens
@@ -112,10 +113,6 @@ class UnreliableStore:
     def listen(self, listener: EndListener) -> None:
         """Tell the listener of every ending."""
         self._store.listen(listener)
-
-    async def claim(self, name: str, *, lifetime: float) -> bool:
-        """Claim a name."""
-        return bool(await self._call("claim", name, lifetime=lifetime))
 
     async def put(self, name: str, value: bytes, *, lifetime: float) -> None:
         """Keep a small value."""
@@ -230,7 +227,8 @@ class Fleet:
             "issued_at": now,
             **changes,
         }
-        return await self[0].sessions.start(SessionRecord(**members), login_started_at=members["created_at"])
+        login = ClaimedLogin("state", members["created_at"], secrets.token_bytes(HANDLE_LENGTH))
+        return await self[0].sessions.start(SessionRecord(**members), login)
 
     async def change_claims(self, handle: bytes, **claims: Any) -> None:
         """Change a record as something other than a refresh would."""

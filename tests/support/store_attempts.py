@@ -34,7 +34,6 @@ def operations(store: SessionStore, key: str = KEY) -> dict[str, Callable[[], Aw
         "touch": lambda: store.touch(key, touched_at=1_700_000_000.0, lifetime=LONG),
         "end": lambda: store.end("none", reason="logout", lifetime=LONG),
         "end_indexed": lambda: store.end_indexed("none", reason="logout", lifetime=LONG),
-        "claim": lambda: store.claim(secrets.token_hex(8), lifetime=LONG),
         "put": lambda: store.put("value", b"", lifetime=LONG),
         "get": lambda: store.get("value"),
         "acquire": lambda: store.acquire("lease", owner="one", lifetime=LONG),
@@ -45,7 +44,7 @@ def operations(store: SessionStore, key: str = KEY) -> dict[str, Callable[[], Aw
 
 OPERATIONS = (
     *("read", "create", "update", "touch", "end", "end_indexed"),
-    *("claim", "put", "get", "acquire", "release", "ping"),
+    *("put", "get", "acquire", "release", "ping"),
 )
 
 

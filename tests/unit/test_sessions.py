@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from bff.errors import SessionEnded, SessionExpired, StoreUnavailable
+from bff.logins_under_way import LOGOUT_MARK_LIFETIME, STATE_CLAIM_LIFETIME
 from bff.session.record import AccessToken
 from bff.session.sealing import Sealer, sealing_context
 from bff.session.store import END_REASONS, EndReason, StoredSession, Tombstone
-from bff.sessions import LOGOUT_MARK_LIFETIME, STATE_CLAIM_LIFETIME, TOMBSTONE_LIFETIME, Session, Sessions
+from bff.sessions import TOMBSTONE_LIFETIME, ClaimedLogin, Session, Sessions
 from bff.stores.memory import MemoryStore
 from tests.support.clock import Clock
 from tests.support.session_records import ISSUER, NOW, session_record
@@ -67,9 +68,17 @@ class Bench:
         """Log in now."""
         now = self.clock()
         times = {"created_at": now, "issued_at": now, "expires_at": now + LONGEST}
-        return await (sessions or self.sessions).start(
-            session_record(**(times | changes)), login_started_at=now, previous=previous
+        sessions = sessions or self.sessions
+        return await sessions.start(
+            session_record(**(times | changes)), await under_way(sessions, now), previous=previous
         )
+
+
+async def under_way(sessions: Sessions, started_at: float = NOW - 5) -> ClaimedLogin:
+    """Return a login that began then and whose code is about to be redeemed."""
+    login = await sessions.claim_login(secrets.token_urlsafe(), started_at)
+    assert login is not None
+    return login
 
 
 @pytest.fixture
@@ -149,7 +158,7 @@ async def test_a_login_whose_record_is_past_its_limit_is_refused(bench: Bench) -
 async def test_nothing_of_handle_identity_or_tokens_is_visible_in_the_store(bench: Bench) -> None:
     started = await bench.start()
     await bench.sessions.end_by_provider(ISSUER, None, "another subject", NOW)
-    await bench.sessions.claim_state("a state")
+    await bench.sessions.claim_login("a state", NOW)
     await bench.sessions.claim_token_id("a token id", 60)
     maps = (bench.store._sessions, bench.store._indexes, bench.store._values)
     everything = repr([entries._entries for entries in maps])
@@ -509,7 +518,7 @@ async def test_a_login_under_way_when_the_logout_arrives_does_not_succeed(bench:
     assert await bench.sessions.end_by_provider(ISSUER, sid, subject, NOW + 1) == 0
     bench.clock.advance(1)
     with pytest.raises(SessionEnded) as ended:
-        await bench.sessions.start(record, login_started_at=NOW - 5)
+        await bench.sessions.start(record, await under_way(bench.sessions))
     assert ended.value.reason == "session.ended.backchannel_logout"
     handle = 1
     with pytest.raises(SessionEnded):
@@ -532,7 +541,7 @@ async def test_a_logout_between_the_writing_and_the_check_is_seen(bench: Bench, 
 
     sessions = bench.instance(store=Failing(bench.store, create=create))
     with pytest.raises(SessionEnded):
-        await sessions.start(session_record(issued_at=NOW), login_started_at=NOW - 5)
+        await sessions.start(session_record(issued_at=NOW), await under_way(sessions))
 
 
 async def test_a_login_after_the_logout_works(bench: Bench) -> None:
@@ -557,16 +566,16 @@ async def test_an_older_logout_that_arrives_late_does_not_hide_a_newer_one(bench
     await bench.sessions.end_by_provider(ISSUER, SID, None, NOW + 10)
     await bench.sessions.end_by_provider(ISSUER, SID, None, NOW + 1)
     with pytest.raises(SessionEnded):
-        await bench.sessions.start(session_record(issued_at=NOW + 5), login_started_at=NOW - 5)
+        await bench.sessions.start(session_record(issued_at=NOW + 5), await under_way(bench.sessions))
 
 
 async def test_a_logout_is_remembered_for_as_long_as_a_login_may_take(bench: Bench) -> None:
     await bench.sessions.end_by_provider(ISSUER, SID, None, NOW)
     bench.clock.advance(LOGOUT_MARK_LIFETIME - 1)
     with pytest.raises(SessionEnded):
-        await bench.sessions.start(session_record(issued_at=NOW), login_started_at=NOW - 1)
+        await bench.sessions.start(session_record(issued_at=NOW), await under_way(bench.sessions, NOW - 1))
     bench.clock.advance(1)
-    assert await bench.sessions.start(session_record(issued_at=NOW), login_started_at=NOW - 1)
+    assert await bench.sessions.start(session_record(issued_at=NOW), await under_way(bench.sessions, NOW - 1))
 
 
 async def test_a_login_whose_logout_cannot_be_checked_does_not_succeed(bench: Bench) -> None:
@@ -586,7 +595,7 @@ async def test_a_logout_that_could_not_be_marked_ends_the_sessions_and_is_not_re
     assert bench.ended == {"backchannel_logout": 1}
     assert await bench.sessions.end_by_provider(ISSUER, SID, None, NOW) == 0, "the provider sends it again"
     with pytest.raises(SessionEnded):
-        await bench.sessions.start(session_record(issued_at=NOW), login_started_at=NOW - 5)
+        await bench.sessions.start(session_record(issued_at=NOW), await under_way(bench.sessions))
 
 
 async def test_the_logout_of_a_session_in_use_all_day_still_finds_it(bench: Bench) -> None:
@@ -600,20 +609,23 @@ async def test_the_logout_of_a_session_in_use_all_day_still_finds_it(bench: Benc
 # --- once only ---
 
 
-async def test_a_state_is_used_once_on_all_instances_together(bench: Bench) -> None:
-    assert await bench.sessions.claim_state("state")
-    assert not await bench.sessions.claim_state("state")
-    assert not await bench.instance().claim_state("state")
-    assert await bench.sessions.claim_state("another")
+async def test_a_login_is_claimed_once_on_all_instances_together(bench: Bench) -> None:
+    login = await bench.sessions.claim_login("state", NOW)
+    assert login is not None
+    assert (login.state, login.started_at, len(login.handle)) == ("state", NOW, 32)
+    assert "state" not in repr(login)
+    assert await bench.sessions.claim_login("state", NOW) is None
+    assert await bench.instance().claim_login("state", NOW) is None
+    assert await bench.sessions.claim_login("another", NOW)
     bench.clock.advance(STATE_CLAIM_LIFETIME - 1)
-    assert not await bench.sessions.claim_state("state")
+    assert await bench.sessions.claim_login("state", NOW) is None
 
 
 async def test_a_logout_token_that_was_used_up_is_not_used_again_within_its_lifetime(bench: Bench) -> None:
     assert await bench.sessions.claim_token_id("jti", 120)
     await bench.sessions.use_up_token_id("jti", 120)
     assert not await bench.instance().claim_token_id("jti", 120)
-    assert await bench.sessions.claim_state("jti"), "a state of the same text is something else"
+    assert await bench.sessions.claim_login("jti", NOW), "a state of the same text is something else"
     bench.clock.advance(120)
     assert await bench.sessions.claim_token_id("jti", 120)
 
@@ -624,8 +636,8 @@ async def test_a_logout_token_whose_work_is_not_done_may_come_again_on_any_insta
 
 
 async def test_a_claim_that_cannot_be_made_is_not_granted(bench: Bench) -> None:
-    sessions = bench.instance(store=Failing(bench.store, claim=unavailable, acquire=unavailable))
+    sessions = bench.instance(store=Failing(bench.store, acquire=unavailable))
     with pytest.raises(StoreUnavailable):
-        await sessions.claim_state("state")
+        await sessions.claim_login("state", NOW)
     with pytest.raises(StoreUnavailable):
         await sessions.claim_token_id("jti", 60)

@@ -310,7 +310,7 @@ async def test_a_store_outage_before_the_state_was_used_leaves_the_login_to_a_re
     browser: Browser, site: Site
 ) -> None:
     request = await browser.begin()
-    site.store.failing.add("claim")
+    site.store.failing.add("acquire")
     answer = await browser.finish(request)
     assert (answer.status, answer["retry-after"]) == (503, "2")
     assert answer.all("set-cookie") == []

@@ -190,6 +190,52 @@ async def test_logins_under_way_are_dropped(browser: Browser) -> None:
     assert (await browser.finish(request)).status == 400
 
 
+@pytest.mark.parametrize("is_signed_in", [True, False])
+async def test_a_logout_wins_over_a_login_whose_answer_is_on_its_way_to_the_browser(
+    browser: Browser, site: Site, is_signed_in: bool
+) -> None:
+    if is_signed_in:
+        await browser.sign_in()
+    request = await browser.begin()
+    before = dict(browser.cookies)
+    await browser.finish(request)
+    after, browser.cookies = browser.cookies, before
+    answer = await log_out(browser)
+    url = urlsplit(answer.json["logout_url"])
+    assert (url.path, dict(parse_qsl(url.query))["client_id"]) == (urlsplit(f"{ISSUER}/logout").path, CLIENT_ID)
+    assert (browser.cookies, site.session_count()) == ({}, 0)
+    browser.cookies = after
+    assert (await browser.session())["authenticated"] is False
+    assert site.count("sessions_ended", "logout") == 1
+
+
+async def test_a_logout_by_nobody_wins_over_a_login_whose_code_is_being_redeemed(browser: Browser, site: Site) -> None:
+    request = await browser.begin()
+    site.provider.delay = 5.0
+    finishing = asyncio.create_task(browser.finish(request))
+    await asyncio.sleep(1)
+    assert (await log_out(browser)).json == {"logout_url": "/"}
+    answer = await finishing
+    assert (answer.status, browser.session_cookie, site.session_count()) == (400, None, 0)
+    await asyncio.sleep(20)
+    assert len(site.provider.revoked) == 2
+
+
+@pytest.mark.parametrize("failing", ["put", "get"])
+async def test_a_login_under_way_that_cannot_be_dropped_is_no_logout_and_the_cookies_stay(
+    browser: Browser, site: Site, failing: str
+) -> None:
+    await browser.sign_in()
+    await browser.begin()
+    before = dict(browser.cookies)
+    site.store.failing.add(failing)
+    assert (await log_out(browser)).status == 503
+    assert (browser.cookies, site.session_count()) == (before, 1)
+    site.store.failing.clear()
+    assert (await log_out(browser)).status == 200
+    assert site.session_count() == 0
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 async def test_it_takes_a_post(browser: Browser, method: str) -> None:
     await browser.sign_in()

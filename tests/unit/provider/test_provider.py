@@ -784,9 +784,9 @@ async def test_a_flood_of_revocations_is_bounded(double: ProviderDouble, caplog:
 
 async def test_the_end_session_url_carries_the_id_token_and_where_to_come_back(double: ProviderDouble) -> None:
     provider = provider_of(double, post_logout_path="/goodbye")
-    assert provider.end_session_url(record(), state="out-1") is None
+    assert provider.end_session_url("id-token-1", state="out-1") is None
     await provider.metadata()
-    url = provider.end_session_url(record(), state="out-1")
+    url = provider.end_session_url("id-token-1", state="out-1")
     assert url is not None
     assert url.startswith(f"{ISSUER}/logout?")
     parameters = query_of(url)
@@ -801,7 +801,7 @@ async def test_the_end_session_url_carries_the_id_token_and_where_to_come_back(d
 async def test_the_end_session_url_carries_no_token_if_that_is_turned_off(double: ProviderDouble) -> None:
     provider = provider_of(double, id_token_hint="off")
     await provider.metadata()
-    assert set(query_of(provider.end_session_url(record(), state="out-1") or "")) == {
+    assert set(query_of(provider.end_session_url("id-token-1", state="out-1") or "")) == {
         "client_id",
         "post_logout_redirect_uri",
         "state",

@@ -149,15 +149,6 @@ class AgainstAModel(RuleBasedStateMachine):
         self.result(self.store.put(name, value, lifetime=lifetime))
         self.leases[name] = (value, self.clock() + lifetime)
 
-    @rule(name=st.sampled_from(NAMES), lifetime=lifetimes)
-    def claim(self, name: str, lifetime: int) -> None:
-        is_free = self.holder(name) is None
-        assert self.result(self.store.claim(name, lifetime=lifetime)) is is_free
-        if is_free:
-            claimed = self.result(self.store.get(name))
-            assert claimed is not None
-            self.leases[name] = (claimed, self.clock() + lifetime)
-
     @invariant()
     def everything_reads_as_in_the_model(self) -> None:
         async def read(key: str) -> StoredSession | Tombstone | None:
