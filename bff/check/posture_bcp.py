@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bff.check.posture import Facts, Judgement, Requirement, Standing, either, met
-from bff.check.posture_bff import minimal_access
+from bff.check.posture_bff import bound_tokens, minimal_access
 
 
 def _nonce(facts: Facts) -> Judgement:
@@ -23,14 +23,6 @@ def _issuer_parameter(facts: Facts) -> Judgement:
         facts.is_openid,
         "the provider sends no iss; the ID token's is compared",
         "the provider sends no iss, and without openid there is no ID token to compare",
-    )
-
-
-def _bound(facts: Facts) -> Judgement:
-    return either(
-        facts.has_bound_tokens,
-        "tokens are bound to a key or a certificate of the gateway",
-        "whoever steals a token can use it; set BFF_DPOP, or BFF_CLIENT_CERT, if the provider can bind them",
     )
 
 
@@ -96,7 +88,7 @@ BCP_REQUIREMENTS: Final = (
     Requirement("BCP-12", "should", "2.1.2", "No tokens from the authorization endpoint", met("response_type is code")),
     Requirement("BCP-13", "must", "2.4", "No password grant", met("there is none")),
     Requirement("BCP-14", "must", "4.3.2", "No access token in a query", met("it travels in Authorization alone")),
-    Requirement("BCP-15", "should", "2.2.1", "Sender-constrained tokens", _bound),
+    Requirement("BCP-15", "should", "2.2.1", "Sender-constrained tokens", bound_tokens),
     Requirement("BCP-16", "should", "2.3", "Least scope; an audience per API", minimal_access),
     Requirement("BCP-17", "should", "2.5", "Asymmetric client authentication", _asymmetric),
     Requirement("BCP-18", "should", "2.6", "Configured from metadata", _metadata),

@@ -78,12 +78,21 @@ def _clients(facts: Facts) -> Judgement:
 
 def _keys_and_binding(facts: Facts) -> Judgement:
     authentication = f"client authentication {'is' if facts.has_key_authentication else 'is not'} key-based"
-    binding = f"access tokens {'are' if facts.has_bound_tokens else 'are not'} sender-constrained"
-    return either(
-        facts.has_key_authentication and facts.has_bound_tokens,
-        f"{authentication}; {binding}",
-        f"{authentication}; {binding}",
-    )
+    standing, binding = bound_tokens(facts)
+    return (standing if facts.has_key_authentication else Standing.NOT_MET), f"{authentication}; {binding}"
+
+
+def bound_tokens(facts: Facts) -> Judgement:
+    """Judge whether a stolen access token is of no use; what the provider does for this client it alone knows."""
+    if not facts.has_bound_tokens:
+        return Standing.NOT_MET, (
+            "whoever steals a token can use it; set BFF_DPOP, or BFF_CLIENT_CERT, if the provider can bind them"
+        )
+    if facts.settings.dpop == "require":
+        return Standing.MET, "tokens are bound to a key of their session; others are refused"
+    if facts.sends_proofs:
+        return Standing.UNKNOWN, "asked for with proofs; BFF_DPOP=require refuses tokens that are bound to nothing"
+    return Standing.UNKNOWN, "bound to the client's certificate, if the client is registered for it"
 
 
 def minimal_access(facts: Facts) -> Judgement:
@@ -95,13 +104,15 @@ def minimal_access(facts: Facts) -> Judgement:
     if not apis:
         return Standing.MET, "every route with a token names its own API or scope"
     target = settings.resource or settings.audience
+    if len(apis) > 1:
+        named = f", for {target}," if target else ""
+        return Standing.NOT_MET, f"one access token{named} goes to {len(apis)} APIs: {', '.join(apis)}"
     if target is None:
-        return Standing.NOT_MET, "neither BFF_RESOURCE nor BFF_AUDIENCE says whom access tokens are for"
-    return either(
-        len(apis) == 1,
-        f"access tokens are asked for {target}, and go to {apis[0]} alone",
-        f"one access token, for {target}, goes to {len(apis)} APIs: {', '.join(apis)}",
-    )
+        return (
+            Standing.UNKNOWN,
+            "neither BFF_RESOURCE nor BFF_AUDIENCE says whom access tokens are for; the provider may",
+        )
+    return Standing.MET, f"access tokens are asked for {target}, and go to {apis[0]} alone"
 
 
 def _minimal_short_access(facts: Facts) -> Judgement:

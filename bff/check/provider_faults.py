@@ -121,7 +121,13 @@ def client_refused(error: GatewayError, settings: Settings, during: str) -> Find
     """Return the finding of a request in which the client itself was refused (RFC 6749 section 5.2)."""
     code = error.reason.partition(".")[2]
     secret = _CREDENTIALS.get(settings.client_auth, "BFF_CLIENT_CERT")
+    unsigned = (
+        "BFF_REQUEST_OBJECT",
+        "Register the key of bff jwks, and its algorithm as request_object_signing_alg; or turn signing off",
+    )
     known: dict[str, tuple[str, str]] = {
+        "invalid_request_object": unsigned,
+        "request_not_supported": unsigned,
         "invalid_client": (
             secret,
             f"Compare BFF_CLIENT_ID, {secret} and BFF_CLIENT_AUTH with the client's registration",

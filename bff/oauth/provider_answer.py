@@ -17,8 +17,8 @@ _JSON = re.compile(r"application/(?:[!#-.0-9A-Z^-z|~]+\+)?json", re.ASCII | re.I
 _CLIENT_ERRORS = frozenset(
     {
         "invalid_client", "invalid_client_metadata", "invalid_dpop_proof", "invalid_request", "invalid_request_object",
-        "invalid_request_uri", "invalid_scope", "invalid_target", "unauthorized_client", "unsupported_grant_type",
-        "unsupported_response_type",
+        "invalid_request_uri", "invalid_scope", "invalid_target", "request_not_supported", "unauthorized_client",
+        "unsupported_grant_type", "unsupported_response_type",
     }
 )  # fmt: skip
 _TRANSIENT_ERRORS = frozenset({"server_error", "slow_down", "temporarily_unavailable"})

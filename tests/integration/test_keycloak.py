@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -16,9 +16,11 @@ import httpx2
 import pytest
 
 from bff.demo.check import Visitor
+from bff.oauth.signing_key import parse_signing_keys
 from tests.support.keycloak import DEPLOYMENT, KeycloakServer, start_keycloak
 from tests.support.processes import GatewayServer, reserve_port, start_gateway, start_timesheets, start_valkey
 from tests.support.provider_guides import read_environment
+from tests.support.signed_tokens import key_for
 
 # The first test waits for a download and for a Java server to start.
 pytestmark = pytest.mark.timeout(900)
@@ -29,6 +31,9 @@ SHORT = 3
 GUIDE = read_environment(DEPLOYMENT / "gateway.env")
 # Where things are differs from run to run; all else is as the guide says.
 PLACES = {"BFF_PUBLIC_URL", "BFF_ISSUER", "BFF_CLIENT_SECRET", "BFF_UPSTREAM_URL"}
+
+# As the guide says: the audience has to be that of a scope, and `openid` stays.
+REPORTS = {"scope": "openid read:reports", "exchange": True, "audience": "reports"}
 
 Browser = Callable[[], Visitor]
 
@@ -46,12 +51,15 @@ def stack() -> Iterator[Stack]:
         keycloak = started.enter_context(start_keycloak(f"http://127.0.0.1:{port}"))
         valkey = started.enter_context(start_valkey())
         timesheets = started.enter_context(start_timesheets(keycloak))
+        reports = started.enter_context(start_timesheets(keycloak, audience="reports"))
         guide = {name: value for name, value in GUIDE.items() if name not in PLACES}
         keycloak.allow_grants_without_users()
+        keycloak.offer_reports()
         routes = [
             {"prefix": "/less", "upstream": timesheets.url, "scope": "openid read:timesheets"},
             {"prefix": "/exchanged", "upstream": timesheets.url, "scope": "read:timesheets", "exchange": True},
             {"prefix": "/machine", "upstream": timesheets.url, "token": "client"},
+            {"prefix": "/reports", "upstream": reports.url, **REPORTS},
         ]
         further = {"BFF_RESOURCE": None, "BFF_ROUTES": json.dumps(routes)}
         gateway = started.enter_context(
@@ -319,3 +327,53 @@ def test_a_route_for_the_client_needs_no_login(browser: Browser) -> None:
     answer = browser().call("GET", "/machine/whoami")
     assert answer.status_code == 200, answer.text
     assert answer.json()["azp"] == "bff"
+
+
+def test_a_token_exchanged_for_an_audience_is_for_that_api_alone_and_costs_the_session_nothing(
+    browser: Browser,
+) -> None:
+    visitor = browser()
+    log_in(visitor, "alice")
+    exchanged = visitor.call("GET", "/reports/whoami")
+    assert exchanged.status_code == 200, exchanged.text
+    assert "read:reports" in exchanged.json()["scope"].split()
+    assert exchanged.json()["aud"] in ("reports", ["reports"])
+    # After an exchange without `openid` Keycloak leaves it out of every later token of the login, UserInfo with it.
+    assert visitor.call("POST", "/bff/session/refresh").json()["authenticated"] is True
+    for prefix in ("/less", "/api"):
+        assert "openid" in visitor.call("GET", f"{prefix}/whoami").json()["scope"].split()
+
+
+@pytest.fixture
+def signing(stack: Stack, keycloak: KeycloakServer) -> Iterator[GatewayServer]:
+    """A gateway that signs its requests with the older of two registered keys, and gets signed answers."""
+    newer, older = (key.as_pem(private=True).decode() for key in (key_for("PS256"), key_for("ES256")))
+    jwks = json.dumps({"keys": [key.public_jwk() for key in parse_signing_keys(newer + older)]})
+    port = reserve_port()
+    public_url = f"http://127.0.0.1:{port}"
+    known = keycloak.add_client_with_keys("signing", public_url, jwks)
+    upstream_url, redis_url = (stack.gateway.environment[name] for name in ("BFF_UPSTREAM_URL", "BFF_REDIS_URL"))
+    settings = {
+        **dict.fromkeys(("BFF_RESOURCE", "BFF_CLIENT_SECRET")),
+        "BFF_SCOPES": GUIDE["BFF_SCOPES"],
+        "BFF_CLIENT_AUTH": "private_key_jwt",
+        "BFF_CLIENT_KEY": older,
+        "BFF_REQUEST_OBJECT": "signed",
+        "BFF_RESPONSE_MODE": "jwt",
+        "BFF_PAR": "off",
+    }
+    with start_gateway(known, upstream_url, redis_url, port=port, **settings) as gateway:
+        yield gateway
+
+
+def test_requests_signed_in_the_browser_and_signed_answers_with_a_key_that_is_being_changed(
+    signing: GatewayServer,
+) -> None:
+    with closing(Visitor(signing.public_url)) as visitor:
+        visitor._client.cookies.jar.set_policy(DefaultCookiePolicy(secure_protocols=("http", "https")))
+        form = visitor.navigate("/bff/login?return_to=/")
+        assert set(parse_qs(form.url.query.decode())) == {"client_id", "request"}
+        landed = visitor.submit(form, username="alice", password="alice-demo")
+        assert (landed.status_code, landed.url.path) == (200, "/"), landed.text
+        assert visitor.call("POST", "/bff/session/refresh").json()["authenticated"] is True
+        assert visitor.call("GET", "/api/whoami").json()["azp"] == "signing"

@@ -76,6 +76,40 @@ class KeycloakServer(ProviderServer):
         roles = [self.administer("GET", f"/roles/{name}") for name in ("employee",)]
         self.administer("POST", f"/users/{account['id']}/role-mappings/realm", roles)
 
+    def offer_reports(self) -> None:
+        """Add an API `reports` with a client scope `read:reports`, which the gateway's client may ask for."""
+        self.administer("POST", "/clients", {"clientId": "reports", "standardFlowEnabled": False})
+        mapper = {
+            "name": "audience",
+            "protocol": "openid-connect",
+            "protocolMapper": "oidc-audience-mapper",
+            "config": {"included.client.audience": "reports", "access.token.claim": "true"},
+        }
+        scope = {"name": "read:reports", "protocol": "openid-connect", "protocolMappers": [mapper]}
+        self.administer("POST", "/client-scopes", scope)
+        (added,) = (each for each in self.administer("GET", "/client-scopes") if each["name"] == scope["name"])
+        self.administer("PUT", f"/clients/{self._client()['id']}/optional-client-scopes/{added['id']}")
+
+    def add_client_with_keys(self, client_id: str, public_url: str, jwks: str) -> KeycloakServer:
+        """Add a client that is the gateway's but for its place and its `private_key_jwt`; return Keycloak for it."""
+        client = {name: value for name, value in self._client().items() if name not in ("id", "secret")}
+        attributes = {
+            **client["attributes"],
+            "post.logout.redirect.uris": f"{public_url}/",
+            "backchannel.logout.url": f"{public_url}/bff/backchannel-logout",
+            "use.jwks.string": "true",
+            "jwks.string": jwks,
+            "request.object.required": "request only",
+        }
+        changes = {
+            "clientId": client_id,
+            "clientAuthenticatorType": "client-jwt",
+            "redirectUris": [f"{public_url}/bff/callback"],
+            "attributes": attributes,
+        }
+        self.administer("POST", "/clients", {**client, **changes})
+        return dataclasses.replace(self, client_id=client_id)
+
     def events(self) -> list[dict[str, Any]]:
         """Return what has happened since the last `clear_events`, oldest first."""
         events: list[dict[str, Any]] = self.administer("GET", "/events?max=1000")
@@ -101,7 +135,7 @@ class KeycloakServer(ProviderServer):
             return answer.raise_for_status().json() if answer.content else None
 
     def _client(self) -> dict[str, Any]:
-        (client,) = self.administer("GET", f"/clients?clientId={CLIENT}")
+        (client,) = self.administer("GET", f"/clients?clientId={self.client_id}")
         found: dict[str, Any] = client
         return found
 

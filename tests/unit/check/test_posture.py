@@ -53,8 +53,8 @@ def test_no_must_is_missed_by_any_configuration_on_https() -> None:
 def test_a_plain_client_secret_misses_what_it_must_miss() -> None:
     found = stands(full_metadata())
     not_met = {name for name, stand in found.items() if stand.standing is NOT_MET}
-    # No methods, no proxy, no resource; a secret, and tokens that are bound to nothing.
-    assert not_met == {"BFF-16", "BFF-23", "BFF-25", "BFF-27", "BCP-15", "BCP-16", "BCP-17"}
+    # No methods, no proxy; a secret, and tokens that are bound to nothing.
+    assert not_met == {"BFF-16", "BFF-23", "BFF-25", "BCP-15", "BCP-17"}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,8 @@ def test_a_plain_client_secret_misses_what_it_must_miss() -> None:
         (KEY, {}, {"BFF-25": NOT_MET, "BCP-17": MET, "BCP-15": NOT_MET}),
         ({"scopes": "openid"}, {}, {"BFF-20": UNKNOWN, "BCP-9": MET}),
         ({}, {}, {"BFF-20": MET, "BFF-21": UNKNOWN, "BCP-11": MET}),
+        ({}, {}, {"BFF-27": UNKNOWN, "BCP-16": UNKNOWN}),
+        ({"routes": TWO_APIS, "upstream_url": ""}, {}, {"BFF-27": NOT_MET, "BCP-16": NOT_MET}),
         ({"resource": "https://api.example.com"}, {}, {"BFF-27": UNKNOWN, "BCP-16": MET}),
         ({"audience": "api", "routes": TWO_APIS, "upstream_url": ""}, {}, {"BFF-27": NOT_MET, "BCP-16": NOT_MET}),
         ({"routes": NO_TOKEN, "upstream_url": ""}, {}, {"BCP-16": WAIVED, "BCP-20": MET}),
@@ -134,6 +136,8 @@ def test_a_profile_is_met_as_a_whole_with_a_certificate() -> None:
     # No assertions, no proofs, and no message signing.
     assert unmet == {"FAPI-5", "FAPI-8", "FAPI-26", "FAPI-27"}
     assert found["FAPI-1"].why.endswith("certificate")
+    # What the client is registered for, the provider alone knows.
+    assert (found["BCP-15"].standing, found["BFF-25"].standing) == (UNKNOWN, UNKNOWN)
 
 
 def test_a_profile_that_the_provider_cannot_meet_is_not_called_met() -> None:
@@ -151,7 +155,8 @@ def test_a_profile_that_the_provider_cannot_meet_is_not_called_met() -> None:
 def test_proofs_count_where_they_are_sent(mode: str, listed: list[str] | None, sent: bool) -> None:
     found = stands(full_metadata(dpop_signing_alg_values_supported=listed), dpop=mode)
     assert found["DPOP-1"].standing is (MET if sent else WAIVED)
-    assert found["BCP-15"].standing is (MET if sent else NOT_MET)
+    bound = MET if mode == "require" else UNKNOWN
+    assert found["BCP-15"].standing is (bound if sent else NOT_MET)
     assert found["PAR-8"].standing is (MET if sent else WAIVED)
 
 

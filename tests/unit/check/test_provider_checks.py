@@ -170,6 +170,8 @@ async def test_a_method_the_metadata_do_not_list_but_the_provider_accepts_is_not
     [
         (ClientRefused("par.invalid_scope"), "BFF_SCOPES", "scopes"),
         (ClientRefused("par.invalid_target"), "BFF_RESOURCE", "resource"),
+        (ClientRefused("par.invalid_request_object"), "BFF_REQUEST_OBJECT", "request_object_signing_alg"),
+        (ClientRefused("par.request_not_supported"), "BFF_REQUEST_OBJECT", "turn signing off"),
         (ClientRefused("par.invalid_request"), "BFF_PUBLIC_URL", "https://app.example.com/bff/callback"),
         (LoginFailed("par.unknown_error"), "BFF_PUBLIC_URL", "https://app.example.com/bff/callback"),
         (ProviderUnavailable("provider.timeout"), "BFF_ISSUER", "endpoint of pushed requests"),

@@ -56,6 +56,7 @@ def test_refusals_are_told_by_their_error_code() -> None:
 
     assert _refusal(ClientRefused, 401, error("invalid_client")) == "par.invalid_client"
     assert _refusal(ClientRefused, 400, error("invalid_request")) == "par.invalid_request"
+    assert _refusal(ClientRefused, 400, error("request_not_supported")) == "par.request_not_supported"
     assert _refusal(ProviderUnavailable, 400, error("temporarily_unavailable")) == "par.temporarily_unavailable"
     assert _refusal(LoginFailed, 400, error("unheard_of")) == "par.unknown_error"
     assert _refusal(InvalidProviderAnswer, 400, b"{}") == "par.refused_without_error"
