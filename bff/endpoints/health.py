@@ -47,10 +47,10 @@ class Health:
 
     async def _store_not_ready(self) -> str | None:
         async with self._looking:
-            now = self._clock()
-            if self._looked_at is None or not 0 <= now - self._looked_at < MEMORY:
+            if self._looked_at is None or not 0 <= self._clock() - self._looked_at < MEMORY:
                 self._store_fault = await self._look_at_store()
-                self._looked_at = now
+                # From its end, or those who wait for a store that hangs would look one after the other.
+                self._looked_at = self._clock()
             return self._store_fault
 
     async def _look_at_store(self) -> str | None:

@@ -8,6 +8,7 @@ import pytest
 from bff.endpoints.health import MEMORY, STORE_TIMEOUT
 from tests.support.asgi_call import Answer
 from tests.support.gateway_browser import Site, running_site
+from tests.support.virtual_time import clock
 
 
 async def ready(site: Site) -> Answer:
@@ -54,6 +55,23 @@ async def test_a_store_that_hangs_is_not_waited_for(site: Site, monkeypatch: pyt
 
     monkeypatch.setattr(site.store, "ping", hang, raising=False)
     assert (await ready(site)).json["reasons"] == {"store": "store.timeout"}
+
+
+async def test_many_probes_wait_for_a_store_that_hangs_no_longer_than_one_does(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun_at: list[float] = []
+
+    async def hang() -> None:
+        begun_at.append(clock())
+        await asyncio.sleep(100 * STORE_TIMEOUT)
+
+    monkeypatch.setattr(site.store, "ping", hang, raising=False)
+    before = clock()
+    answers = await asyncio.gather(*(site.call("GET", "/readyz") for _ in range(20)))
+    assert [answer.status for answer in answers] == [503] * 20
+    assert begun_at == [before]
+    assert clock() - before < 2 * STORE_TIMEOUT
 
 
 async def test_many_probes_look_at_the_store_once(site: Site) -> None:
