@@ -67,14 +67,16 @@ def validate_id_token(
     now: float,
     access_token: str | None,
     max_age: int | None = None,
+    asked_at: float | None = None,
     acr_values: Collection[str] = (),
     trusted_audiences: Collection[str] = (),
 ) -> IdToken:
     """Return the ID token of a login.
 
-    `nonce` and `max_age` (seconds) are what the authorization request carried, None where it carried none; of
-    `acr_values` one must have been reached, if there are any; `access_token` came in the same answer. Raises
-    `InvalidToken`, `UnknownKey` if fresher keys may help (OpenID Connect Core section 3.1.3.7).
+    `nonce` and `max_age` (seconds) are what the authorization request carried, None where it carried none; who has
+    authenticated since `asked_at`, when it was made, is never too late. Of `acr_values` one must have been reached, if
+    there are any; `access_token` came in the same answer. Raises `InvalidToken`, `UnknownKey` if fresher keys may help
+    (OpenID Connect Core section 3.1.3.7).
     """
     verified = verify_signature(token, keys, algorithms, kind=_KIND, types=_TYPES)
     claims = verified.claims
@@ -85,7 +87,7 @@ def validate_id_token(
     id_token = _parse(token, verified, now, access_token)
     check_issued_at(id_token.issued_at, now, MAX_AGE_AT_LOGIN, _KIND)
     if max_age is not None:
-        _check_authentication_age(id_token.auth_time, max_age, now)
+        _check_authentication_age(id_token.auth_time, max_age, now, now if asked_at is None else asked_at)
     if acr_values and id_token.acr not in acr_values:
         raise UnmetAuthentication(f"{_KIND}.acr_unmet")
     return id_token
@@ -166,6 +168,7 @@ def _check_access_token_hash(at_hash: Any, algorithm: str, access_token: str | N
         raise InvalidToken(f"{_KIND}.at_hash")
 
 
-def _check_authentication_age(auth_time: float | None, max_age: int, now: float) -> None:
-    if auth_time is None or auth_time > now + CLOCK_LEEWAY or auth_time + max_age + CLOCK_LEEWAY < now:
+def _check_authentication_age(auth_time: float | None, max_age: int, now: float, asked_at: float) -> None:
+    earliest = min(now - max_age, asked_at) - CLOCK_LEEWAY
+    if auth_time is None or not earliest <= auth_time <= now + CLOCK_LEEWAY:
         raise UnmetAuthentication(f"{_KIND}.auth_time")

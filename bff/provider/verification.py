@@ -61,6 +61,7 @@ class TokenVerifier:
                     now=self._clock(),
                     access_token=access_token,
                     max_age=transaction.max_age,
+                    asked_at=transaction.started_at,
                     acr_values=(transaction.acr_values or "").split() if transaction.is_step_up else (),
                 )
             )

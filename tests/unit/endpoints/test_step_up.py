@@ -70,6 +70,13 @@ async def test_an_age_asked_for_must_be_reached_at_a_first_login_too(browser: Br
     assert len(site.provider.revoked) == 2
 
 
+async def test_who_authenticated_anew_may_take_minutes_for_the_rest_of_the_login(browser: Browser, site: Site) -> None:
+    request = await browser.begin("?max_age=0")
+    site.provider.id_token_changes = {"auth_time": int(site.provider.clock()) + 5}
+    await asyncio.sleep(300)
+    assert (await browser.finish(request)).status == 303
+
+
 async def test_an_answer_without_a_code_is_no_step_up(browser: Browser, site: Site) -> None:
     await browser.sign_in()
     site.provider.overrides["/token"] = lambda _: provider_answer(400, error="invalid_grant")

@@ -290,6 +290,14 @@ def test_the_authentication_must_be_as_recent_as_was_asked_for() -> None:
     assert _refusal({"max_age": 100}, auth_time=NOW + 61) == "id_token.auth_time"
 
 
+def test_who_authenticated_when_asked_to_may_take_their_time_for_the_rest_of_the_login() -> None:
+    asked = {"max_age": 0, "asked_at": NOW - 400}
+    assert _validate(sign(id_token_claims(auth_time=NOW - 300)), **asked).auth_time == NOW - 300
+    assert _refusal(asked, auth_time=NOW - 461) == "id_token.auth_time"
+    assert _validate(sign(id_token_claims(auth_time=NOW - 660)), **asked | {"max_age": 600}).auth_time == NOW - 660
+    assert _refusal(asked, auth_time=NOW + 61) == "id_token.auth_time"
+
+
 def test_a_refreshed_id_token_needs_no_nonce_and_may_be_older() -> None:
     id_token = _refreshed(sign(id_token_claims(nonce=..., iat=NOW - 7200)))
     assert id_token.subject == "user-1"
