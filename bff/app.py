@@ -176,8 +176,8 @@ def _login_flow(parts: Parts) -> tuple[LoginEndpoint, CallbackEndpoint, ResumeEn
             origin=settings.public_url.origin,
             allowed=settings.login_params,
             always=settings.authorization_params or (),
-            # Any site can begin a login, and a posted answer ends it with a navigation of our own origin.
-            calls=settings.routes if settings.response_mode.startswith("form_post") else (),
+            # Any site can begin a login, and a page of ours may end it with a navigation of our own origin.
+            calls=settings.routes,
         ),
         pending=pending,
         silent=silent,

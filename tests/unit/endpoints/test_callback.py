@@ -154,6 +154,18 @@ async def test_a_spent_callback_goes_straight_on_when_the_session_cookie_came_al
     assert (again.status, again["location"]) == (303, "/timesheets")
 
 
+@pytest.mark.parametrize("response_mode", ["query", "form_post"])
+async def test_no_callback_leads_to_a_call_with_the_users_token(response_mode: str) -> None:
+    """The way on from a spent callback is a navigation of our own origin, and any site may have begun the login."""
+    async with running_site(response_mode=response_mode, upstream_url="https://api.example/v1") as site:
+        browser = site.browser()
+        request = await browser.begin("?return_to=/api/erase?all=1", site="cross-site")
+        kept = dict(browser.cookies)
+        assert (await browser.finish(request))["location"] == "/"
+        browser.cookies |= kept
+        assert way_on((await browser.finish(request)).text) == "/bff/login/resume"
+
+
 async def test_a_stray_callback_with_a_dead_session_offers_a_new_login_and_begins_none(browser: Browser) -> None:
     browser.cookies[SESSION_COOKIE] = ("A" * 43, "Strict")
     answer = await browser.navigate("/bff/callback?code=1&state=unknown", site="same-site")

@@ -60,7 +60,8 @@ async def test_the_login_cookie_is_lax_sealed_and_lasts_ten_minutes(site: Site) 
 @pytest.mark.parametrize("value", corpus("return_to_accepted.txt"))
 async def test_the_browser_returns_to_a_path_of_this_origin(browser: Browser, value: str) -> None:
     answer = await browser.sign_in(f"?return_to={quote(value, safe='')}")
-    assert answer["location"] == value
+    is_call = value == "/api"
+    assert answer["location"] == ("/" if is_call else value)
 
 
 async def test_no_value_leads_to_another_origin(site: Site) -> None:
