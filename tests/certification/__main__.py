@@ -35,6 +35,7 @@ def main() -> int:
             work_directory=work_directory,
             command=options.command,
             redis_url=options.redis_url,
+            workers=options.workers,
             credentials=make_credentials(work_directory / "credentials"),
         )
         with Suite(options.suite, trust_in(ca_file)) as suite:
@@ -80,11 +81,14 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=9601, help="where the gateway listens behind that URL")
     parser.add_argument("--command", help="starts the gateway (default: this Python's `-m bff serve`)")
     parser.add_argument("--redis-url", help="keep sessions there instead of in the gateway's memory")
+    parser.add_argument("--workers", type=int, default=1, help="gateway processes for each module, with --redis-url")
     parser.add_argument("--report", type=Path, help="write the outcome to this Markdown file")
     parser.add_argument("--verbose", action="store_true", help="show the requests of every module")
     options = parser.parse_args()
     options.plan = [key for keys in options.plan or () for key in keys]
     chosen = [plan for plan in PLANS if not options.plan or plan.key in options.plan]
+    if options.workers > 1 and options.redis_url is None:
+        parser.error("--workers needs --redis-url: sessions in memory belong to one process")
     unknown = set(options.module or ()).difference(*(plan.modules for plan in chosen))
     if unknown:
         parser.error(f"no such module in these plans: {', '.join(sorted(unknown))}")

@@ -31,6 +31,7 @@ class Gateway:
 
     def __init__(self, command: str | None, settings: Mapping[str, str], *, ca_file: Path, log_file: Path) -> None:
         self.public_url = settings["BFF_PUBLIC_URL"]
+        self._workers = int(settings.get("BFF_WORKERS", "1"))
         self._command = shlex.split(command) if command else [sys.executable, "-m", "bff", "serve"]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BFF_")}
         self._environment = {**inherited, **settings}
@@ -56,16 +57,28 @@ class Gateway:
 
     def readiness(self) -> tuple[int, str]:
         """Status and body of `/readyz`."""
-        response = self._client.get("/readyz")
-        return response.status_code, response.text[:300]
+        status, body, _ = self._readiness()
+        return status, body
 
     def wait_until_ready(self) -> None:
-        """Wait for `/readyz` to be 200; GatewayError with its last answer when it stays otherwise."""
+        """Wait for `/readyz` to be 200 in every process; GatewayError with its last answer when it stays otherwise.
+
+        A process that fetches the metadata later than the suite expects would fail a module that is over by then.
+        """
         deadline = time.monotonic() + START_SECONDS
-        while (answer := self.readiness())[0] != 200:
+        ready: set[str] = set()
+        while len(ready) < self._workers:
+            status, body, process = self._readiness()
+            if status == 200:
+                ready.add(process)
             if time.monotonic() > deadline:
-                raise GatewayError(f"not ready after {START_SECONDS} s: {answer}")
-            time.sleep(0.1)
+                raise GatewayError(f"not ready after {START_SECONDS} s: {(status, body)}, {len(ready)} processes are")
+            time.sleep(0.1 if status != 200 else 0)
+
+    def _readiness(self) -> tuple[int, str, str]:
+        response = self._client.get("/readyz")
+        # The first half of an identifier is drawn by each process for itself.
+        return response.status_code, response.text[:300], response.headers["x-request-id"][:12]
 
     def stop(self) -> None:
         """End the process; GatewayError when it has to be killed."""

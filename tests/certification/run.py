@@ -39,6 +39,7 @@ class Circumstances:
     work_directory: Path
     command: str | None
     redis_url: str | None
+    workers: int
     credentials: Credentials
 
 
@@ -194,4 +195,5 @@ def base_settings(circumstances: Circumstances, issuer: str) -> dict[str, str]:
     }
     if circumstances.redis_url is not None:
         settings["BFF_REDIS_URL"] = circumstances.redis_url
+        settings["BFF_WORKERS"] = str(circumstances.workers)
     return settings
