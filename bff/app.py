@@ -32,9 +32,10 @@ from bff.logs import AccessLog, LineWriter, event
 from bff.middleware.access import Access
 from bff.middleware.error_answers import ErrorAnswers
 from bff.middleware.security_headers import SecurityHeaders
-from bff.provider import Provider, mutual_tls, open_pool, plain_tls
+from bff.provider import Provider, RenewablePool, mutual_tls, open_pool, plain_tls, renew_tls
 from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.context import ProxiedRoute, ProxyContext
+from bff.renewal import CredentialRenewal
 from bff.session.cookies import SessionCookies
 from bff.session.sealing import Sealer, sealing_context
 from bff.session.signing import StateSigner
@@ -67,7 +68,8 @@ def create_app(
     secret_keys = [key.reveal().encode() for key in settings.secret_keys]
     sealer = Sealer(secret_keys, context, random_bytes=random_bytes)
     store = store or open_store(settings, clock)
-    pool = provider_transport or open_pool(mutual_tls(settings))
+    tls, mutual = plain_tls(settings), mutual_tls(settings)
+    pool = provider_transport or RenewablePool(lambda: open_pool(mutual))
     provider = Provider(settings, pool, clock=clock, random_bytes=random_bytes)
     sessions = Sessions(
         store,
@@ -98,11 +100,27 @@ def create_app(
         metrics=metrics,
         outcomes=Outcomes(metrics),
         access_log=AccessLog(log_lines or LineWriter(sys.stderr), settings.log_format, clock),
+        tls=tls,
+        mutual_tls=mutual,
     )
     proxy = _proxy(parts)
     metrics.open_exchanges = lambda: len(proxy.exchanges)
     endpoints = route_table(parts)
-    return Gateway(parts, proxy, endpoints, _asgi(parts, proxy, endpoints))
+    renewal = _renewal(parts, proxy, pool)
+    metrics.certificate_ends_at = lambda: renewal.certificate_ends_at
+    return Gateway(parts, proxy, endpoints, _asgi(parts, proxy, endpoints), renewal)
+
+
+def _renewal(parts: Parts, proxy: ProxyContext, pool: Any) -> CredentialRenewal:
+    async def use(settings: Settings) -> None:
+        parts.provider.credentials.renew(settings)
+        renew_tls(settings, plain=parts.tls, mutual=parts.mutual_tls)
+        # A connection goes on with the certificate it was opened with.
+        proxy.pool.renew()
+        if isinstance(pool, RenewablePool):
+            await pool.renew()
+
+    return CredentialRenewal(parts.settings, clock=parts.clock, use=use)
 
 
 def route_table(parts: Parts) -> list[Endpoint]:
@@ -260,8 +278,8 @@ def _proxy(parts: Parts) -> ProxyContext:
         public_url=settings.public_url,
         session_cookie=parts.cookies.session_name,
         trusted_proxies=settings.trusted_proxies,
-        tls=plain_tls(settings),
-        mutual_tls=mutual_tls(settings),
+        tls=parts.tls,
+        mutual_tls=parts.mutual_tls,
         clock=parts.clock,
         proofs=UpstreamProofs(clock=parts.clock, random_bytes=parts.random_bytes),
         request_id_prefix=parts.random_bytes(6).hex(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from bff.flights import finish
 from bff.logs import AccessLog, event
 from bff.provider import Provider
 from bff.proxy.context import ProxyContext
+from bff.renewal import CredentialRenewal
 from bff.session.cookies import SessionCookies
 from bff.session.sealing import Sealer
 from bff.session.signing import StateSigner
@@ -50,6 +52,8 @@ class Parts:
     metrics: Metrics
     outcomes: Outcomes
     access_log: AccessLog
+    tls: ssl.SSLContext
+    mutual_tls: ssl.SSLContext
 
 
 class Gateway:
@@ -58,7 +62,14 @@ class Gateway:
     `endpoints` is the route table of the former.
     """
 
-    def __init__(self, parts: Parts, proxy: ProxyContext, endpoints: list[Endpoint], asgi: ASGIApp) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        proxy: ProxyContext,
+        endpoints: list[Endpoint],
+        asgi: ASGIApp,
+        renewal: CredentialRenewal,
+    ) -> None:
         self.settings = parts.settings
         self.store = parts.store
         self.sessions = parts.sessions
@@ -71,7 +82,8 @@ class Gateway:
         self.endpoints = endpoints
         self.asgi = asgi
         self._clock = parts.clock
-        self._looking: asyncio.Task[None] | None = None
+        self._renewal = renewal
+        self._looking: list[asyncio.Task[None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or start and stop with the server."""
@@ -103,7 +115,9 @@ class Gateway:
             event(logging.ERROR, "store.memory_only", variable="BFF_REDIS_URL")
         else:
             look = warn_of_eviction(settings.redis_url.reveal(), ca_file=settings.ca_file, clock=self._clock)
-            self._looking = asyncio.create_task(look)
+            self._looking.append(asyncio.create_task(look))
+        if settings.credential_files or settings.client_cert is not None:
+            self._looking.append(asyncio.create_task(self._renewal.run()))
         self.provider.start()
         self.proxy.start()
 
@@ -112,8 +126,7 @@ class Gateway:
         event(logging.INFO, "gateway.stopping", count=len(self.proxy.exchanges))
         try:
             self.proxy.close()
-            if self._looking is not None:
-                await finish([self._looking], 0)
+            await finish(self._looking, 0)
             await self.client_tokens.close()
             await self.tokens.close()
             await self.sessions.settle()

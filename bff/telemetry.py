@@ -106,10 +106,14 @@ class RouteMeter:
 
 
 class Metrics(Collector):
-    """Everything one process counts; `open_exchanges` is asked whenever the metrics are read."""
+    """Everything one process counts; `open_exchanges` is asked whenever the metrics are read.
+
+    So is `certificate_ends_at`, in seconds since the epoch.
+    """
 
     def __init__(self, open_exchanges: Callable[[], int] = lambda: 0) -> None:
         self.open_exchanges = open_exchanges
+        self.certificate_ends_at: Callable[[], float | None] = lambda: None
         self.logins = Tally("bff_logins", "Logins that came back from the provider.", "outcome", LOGIN_OUTCOMES)
         self.refreshes = Tally("bff_refreshes", "Token refreshes.", "outcome", REFRESH_OUTCOMES)
         self.sessions_ended = Tally("bff_sessions_ended", "Sessions ended before their limits.", "reason", END_REASONS)
@@ -162,6 +166,11 @@ class Metrics(Collector):
         ):
             yield tally.family()
         yield GaugeMetricFamily("bff_open_exchanges", "Proxied calls under way now.", value=self.open_exchanges())
+        ends_at = self.certificate_ends_at()
+        if ends_at is not None:
+            yield GaugeMetricFamily(
+                "bff_client_certificate_expires_timestamp_seconds", "When the client's certificate ends.", value=ends_at
+            )
 
 
 def serve_metrics(port: int, registry: CollectorRegistry, host: str = "127.0.0.1") -> Callable[[], None]:

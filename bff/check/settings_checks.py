@@ -6,9 +6,8 @@ import re
 from collections.abc import Sequence
 
 from bff.check.findings import Finding, good, note, unusable
-from bff.check.upstream_checks import EXPIRES_SOON
 from bff.settings import Settings
-from bff.settings.credentials import certificate_ends_at
+from bff.settings.credentials import EXPIRES_SOON, certificate_ends_at
 
 _VARIABLE = re.compile(r"BFF_[A-Z_]+")
 
@@ -32,7 +31,7 @@ def check_client_certificate(settings: Settings, now: float) -> list[Finding]:
     if settings.client_cert is None:
         return []
     where, left = ("settings.client_certificate", "BFF_CLIENT_CERT"), certificate_ends_at(settings.client_cert) - now
-    cure = "Have it renewed, register it if the provider knows it by itself, and restart the gateway"
+    cure = "Have it renewed, register it if the provider knows it by itself; a file is read again by itself"
     if left <= 0:
         return [unusable(*where, "The client's certificate has expired", cure)]
     seen = f"The client's certificate is valid for {left / 86400:.0f} more days"

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
 from bff.check.findings import Finding, degraded, good, note
 from bff.check.reach import Connect, Place, Reached, Unreachable
 from bff.settings import Route, Settings
+from bff.settings.credentials import EXPIRES_SOON
 from bff.settings.urls import is_loopback
-
-EXPIRES_SOON: Final = 14 * 86400.0
-"""Seconds before its end from which a certificate is spoken of."""
 
 
 @dataclass

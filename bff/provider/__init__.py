@@ -2,8 +2,8 @@
 
 from bff.provider.answers import Login, RefreshedTokens, TargetToken
 from bff.provider.provider import CALLBACK_PATH, Provider
-from bff.provider.tls import mutual_tls, plain_tls
-from bff.provider.transport import PROVIDER_TIMEOUT, open_pool
+from bff.provider.tls import mutual_tls, plain_tls, renew_tls
+from bff.provider.transport import PROVIDER_TIMEOUT, RenewablePool, open_pool
 
 __all__ = [
     "CALLBACK_PATH",
@@ -11,8 +11,10 @@ __all__ = [
     "Login",
     "Provider",
     "RefreshedTokens",
+    "RenewablePool",
     "TargetToken",
     "mutual_tls",
     "open_pool",
     "plain_tls",
+    "renew_tls",
 ]

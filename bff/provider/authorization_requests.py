@@ -8,7 +8,7 @@ from bff.errors import ClientRefused
 from bff.oauth.authorization import Parameters, Transaction, authorization_request, authorization_url
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.request_object import request_object
-from bff.provider.client_authentication import signing_keys
+from bff.provider.client_authentication import ClientCredentials
 from bff.provider.client_requests import ClientRequests
 from bff.provider.configuration import configuration_fault
 from bff.provider.proofs import Proofs
@@ -24,6 +24,7 @@ class AuthorizationRequests:
         settings: Settings,
         requests: ClientRequests,
         proofs: Proofs,
+        credentials: ClientCredentials,
         *,
         clock: Callable[[], float],
         redirect_uri: str,
@@ -31,7 +32,7 @@ class AuthorizationRequests:
         self._settings = settings
         self._requests = requests
         self._proofs = proofs
-        self._keys = signing_keys(settings)
+        self._credentials = credentials
         self._clock = clock
         self._redirect_uri = redirect_uri
         self._resources = login_resources(settings)
@@ -71,7 +72,7 @@ class AuthorizationRequests:
     def _signed(self, metadata: ProviderMetadata, parameters: Parameters) -> str:
         return request_object(
             parameters,
-            keys=self._keys,
+            keys=self._credentials.signing_keys,
             algorithms=metadata.request_object_signing_alg_values_supported,
             issuer=metadata.issuer,
             now=self._clock(),

@@ -8,6 +8,19 @@ from bff.settings import Settings
 from bff.settings.profile import PROFILE_ALGORITHMS
 
 
+class ClientCredentials:
+    """What the client proves itself and signs with, as it is now; raises `UnusableKey` for a key that cannot sign."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.authentication = client_authentication(settings)
+        self.signing_keys = signing_keys(settings)
+
+    def renew(self, settings: Settings) -> None:
+        """Use what these settings hold from now on; raises as making it, and then nothing has changed."""
+        renewed = ClientCredentials(settings)
+        self.authentication, self.signing_keys = renewed.authentication, renewed.signing_keys
+
+
 def client_authentication(settings: Settings) -> ClientAuthentication:
     """Return how this client authenticates at the provider; raises `UnusableKey` for a key that cannot sign."""
     return ClientAuthentication(

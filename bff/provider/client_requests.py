@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from bff.errors import ProviderUnavailable
-from bff.oauth.client_authentication import ClientAuthentication
 from bff.oauth.dpop import DpopKey, is_nonce_demand, parse_nonce
 from bff.oauth.metadata import ProviderMetadata
 from bff.oauth.par import PushedRequest, parse_pushed_response
@@ -19,6 +18,7 @@ from bff.oauth.token_response import (
     TokenResponse,
     parse_token_response,
 )
+from bff.provider.client_authentication import ClientCredentials
 from bff.provider.proofs import Proofs
 from bff.provider.transport import PROVIDER_TIMEOUT, Answer, ProviderTransport
 
@@ -32,7 +32,7 @@ class ClientRequests:
     def __init__(
         self,
         transport: ProviderTransport,
-        authentication: ClientAuthentication,
+        credentials: ClientCredentials,
         *,
         clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
@@ -40,7 +40,7 @@ class ClientRequests:
         proofs: Proofs,
     ) -> None:
         self._transport = transport
-        self._authentication = authentication
+        self._credentials = credentials
         self._clock = clock
         self._random_bytes = random_bytes
         self._proofs = proofs
@@ -166,7 +166,7 @@ class ClientRequests:
         """Send a request once; assertion and proof are made for this one alone."""
 
         def authenticate(form: dict[str, str], headers: dict[str, str]) -> None:
-            self._authentication.apply(
+            self._credentials.authentication.apply(
                 form,
                 headers,
                 audience=metadata.issuer,

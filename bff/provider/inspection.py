@@ -18,7 +18,7 @@ from bff.oauth.keys import ProviderKeys
 from bff.oauth.metadata import MAX_SIZE, ProviderMetadata, metadata_urls
 from bff.oauth.return_to import parse_return_to
 from bff.provider.answers import TargetToken
-from bff.provider.client_authentication import client_authentication
+from bff.provider.client_authentication import ClientCredentials
 from bff.provider.client_requests import ClientRequests
 from bff.provider.proofs import Proofs
 from bff.provider.provider import CALLBACK_PATH, Provider
@@ -111,7 +111,7 @@ class ProviderInspection:
         proofs = Proofs(settings.dpop, clock=self._clock, random_bytes=self._random_bytes)
         requests = ClientRequests(
             self._transport,
-            client_authentication(settings),
+            ClientCredentials(settings),
             clock=self._clock,
             random_bytes=self._random_bytes,
             resource=settings.resource,

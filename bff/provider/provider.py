@@ -29,7 +29,7 @@ from bff.oauth.token_response import TokenResponse
 from bff.provider.answers import Login, RefreshedTokens
 from bff.provider.authorization_requests import AuthorizationRequests
 from bff.provider.claims import ClaimsReader
-from bff.provider.client_authentication import client_authentication
+from bff.provider.client_authentication import ClientCredentials
 from bff.provider.client_requests import ClientRequests
 from bff.provider.configuration import configuration_fault
 from bff.provider.discovery import Discovery
@@ -52,7 +52,7 @@ _SHORT_SESSION = "offline_access was asked for and no refresh token came: the se
 class Provider:
     """Logs users in, refreshes and revokes their tokens, and checks everything the provider says.
 
-    `targets` has the tokens that are asked for without a refresh token.
+    `targets` has the tokens that are asked for without a refresh token, `credentials` what the client proves itself by.
     Unless said otherwise the methods raise `ProviderUnavailable`, `InvalidProviderAnswer` or `ClientRefused`.
     """
 
@@ -69,12 +69,13 @@ class Provider:
         self._clock = clock
         self._openid = "openid" in settings.scopes
         self._signed_responses = settings.response_mode.endswith("jwt")
+        self.credentials = ClientCredentials(settings)
         self._transport = ProviderTransport(pool)
         self._discovery = Discovery(self._transport, settings, clock=clock)
         self._proofs = Proofs(settings.dpop, clock=clock, random_bytes=random_bytes)
         self._requests = ClientRequests(
             self._transport,
-            client_authentication(settings),
+            self.credentials,
             clock=clock,
             random_bytes=random_bytes,
             resource=settings.resource,
@@ -95,7 +96,7 @@ class Provider:
             self._discovery, client_id=settings.client_id, algorithm=settings.id_token_alg, clock=clock
         )
         self._authorization = AuthorizationRequests(
-            settings, self._requests, self._proofs, clock=clock, redirect_uri=self._redirect_uri
+            settings, self._requests, self._proofs, self.credentials, clock=clock, redirect_uri=self._redirect_uri
         )
         self._refreshing = Refreshing(
             self._requests,

@@ -42,12 +42,30 @@ def mutual_tls(settings: Settings) -> ssl.SSLContext:
     Raises `OSError` if certificate and key do not belong together; the settings have seen to it that they do.
     """
     context = plain_tls(settings)
+    # Some servers ask only once they know which path is wanted.
+    context.post_handshake_auth = settings.client_cert is not None
+    _show_certificate(context, settings)
+    return context
+
+
+def renew_tls(settings: Settings, *, plain: ssl.SSLContext, mutual: ssl.SSLContext) -> None:
+    """Let connections that are opened from now on show the certificate and trust the authorities of these settings.
+
+    Authorities that are not in the file any more are trusted until the process ends. Raises `OSError` for what cannot
+    be used; the contexts are then as they were.
+    """
+    # A context that was given a certificate without its key has neither any more.
+    mutual_tls(settings)
+    for context in (plain, mutual):
+        if settings.ca_file is not None:
+            context.load_verify_locations(cafile=settings.ca_file)
+    _show_certificate(mutual, settings)
+
+
+def _show_certificate(context: ssl.SSLContext, settings: Settings) -> None:
     if settings.client_cert is not None and settings.client_cert_key is not None:
-        # Some servers ask only once they know which path is wanted.
-        context.post_handshake_auth = True
         with _readable(f"{settings.client_cert_key.reveal()}\n{settings.client_cert}") as path:
             context.load_cert_chain(path)
-    return context
 
 
 @contextmanager

@@ -61,6 +61,31 @@ def open_pool(tls: ssl.SSLContext) -> httpx2.AsyncBaseTransport:
     return httpx2.AsyncHTTPTransport(verify=tls, trust_env=False, limits=limits)
 
 
+class RenewablePool(httpx2.AsyncBaseTransport):
+    """A pool that can be replaced by another whose connections begin anew; `open_pool` makes one."""
+
+    def __init__(self, open_pool: Callable[[], httpx2.AsyncBaseTransport]) -> None:
+        self._open_pool = open_pool
+        self._pool = open_pool()
+        self._former: list[httpx2.AsyncBaseTransport] = []
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request on a connection of the present pool."""
+        return await self._pool.handle_async_request(request)
+
+    async def renew(self) -> None:
+        """Use no connection that is open now for another request; what is under way there has until the next time."""
+        former, self._former = self._former, [self._pool]
+        self._pool = self._open_pool()
+        for pool in former:
+            await pool.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for pool in (self._pool, *self._former):
+            await pool.aclose()
+
+
 class ProviderTransport:
     """Sends one request and reads one answer; raises `ProviderUnavailable` or `InvalidProviderAnswer`."""
 

@@ -30,8 +30,8 @@ class Back(asyncio.Protocol):
 
     __slots__ = (
         "_departures", "_fields", "_has_ended", "_in_head", "_interim", "_is_complete", "_is_in_doubt", "_is_lingering",
-        "_keep_alive", "_parser", "_section_size", "_status", "_tunnel", "_until_close", "has_answered", "idle_since",
-        "is_lost", "is_write_paused", "receiver", "served", "transport",
+        "_keep_alive", "_parser", "_section_size", "_status", "_tunnel", "_until_close", "generation", "has_answered",
+        "idle_since", "is_lost", "is_write_paused", "receiver", "served", "transport",
     )  # fmt: skip
 
     def __init__(self, departures: Departures | None = None) -> None:
@@ -40,6 +40,7 @@ class Back(asyncio.Protocol):
         self.receiver: AnswerReceiver | None = None
         self.is_lost = self.is_write_paused = self.has_answered = False
         self.served = 0
+        self.generation = 0
         self.idle_since = 0.0
         self._parser = httptools.HttpResponseParser(self)
         self._status = self._section_size = self._interim = 0

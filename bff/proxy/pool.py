@@ -43,6 +43,7 @@ class Pool:
         self._departures = departures
         self._idle: dict[Origin, deque[Back]] = {}
         self._is_closed = False
+        self._generation = 0
         self._time: Callable[[], float] | None = None
 
     def take(self, origin: Origin) -> Back | None:
@@ -57,7 +58,7 @@ class Pool:
 
     async def connect(self, origin: Origin) -> Back:
         """Open a connection; raises `UpstreamUnavailable` or `UpstreamTimeout`."""
-        loop = asyncio.get_running_loop()
+        loop, generation = asyncio.get_running_loop(), self._generation
         tls = None
         if origin.is_secure:
             tls = self._mutual_tls if origin.shows_certificate else self._tls
@@ -73,6 +74,7 @@ class Pool:
             raise UpstreamUnavailable("upstream.tls") from None
         except OSError:
             raise UpstreamUnavailable("upstream.connect") from None
+        back.generation = generation
         return back
 
     def give(self, origin: Origin, back: Back) -> None:
@@ -80,7 +82,8 @@ class Pool:
         idle = self._idle.get(origin)
         if idle is None:
             idle = self._idle[origin] = deque()
-        if self._is_closed or not back.is_reusable or len(idle) >= _MOST_IDLE:
+        is_unwanted = self._is_closed or back.generation != self._generation
+        if is_unwanted or not back.is_reusable or len(idle) >= _MOST_IDLE:
             back.abandon()
             return
         if self._time is None:
@@ -95,9 +98,17 @@ class Pool:
             while idle and (idle[0].is_lost or now - idle[0].idle_since > IDLE_LIMIT):
                 idle.popleft().abandon()
 
+    def renew(self) -> None:
+        """Use no connection that is open now for another call: it was opened with what has been renewed since."""
+        self._generation += 1
+        self._close_idle()
+
     def close(self) -> None:
         """Close all idle connections, and those given back from now on."""
         self._is_closed = True
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         for idle in self._idle.values():
             while idle:
                 idle.pop().abandon()

@@ -16,6 +16,9 @@ from bff.settings.fault import Unacceptable
 from bff.settings.secret import Secret
 
 MIN_KEY_BYTES: Final = 32
+EXPIRES_SOON: Final = 14 * 86400.0
+"""Seconds before its end from which a certificate is spoken of."""
+
 _KEY_TYPES: Final = ("RSA", "EC", "OKP")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

@@ -29,6 +29,8 @@ _FILES: Final[dict[str, Callable[[str], object]]] = {
     "BFF_ROUTES_FILE": parse_toml,
 }
 ReadFile = Callable[[Path], bytes]
+_RENEWED_SECRETS: Final = ("BFF_CLIENT_SECRET", "BFF_CLIENT_KEY", "BFF_CLIENT_CERT_KEY")
+_RENEWED_FILES: Final = ("BFF_CLIENT_CERT", "BFF_CA_FILE")
 
 _BY_NAME: Final = {variable.name: variable for variable in VARIABLES}
 # Kubernetes tells every container of each Service called bff or bff-...: nobody has set these.
@@ -70,6 +72,7 @@ def load_settings(
         except Unacceptable as fault:
             broken.add(variable.name)
             faults.add_unacceptable(variable.name, fault)
+    files = _credential_files(given, values)
     for name, found in _check_files(values, read_file):
         broken.add(name)
         faults.add_unacceptable(name, found)
@@ -82,7 +85,7 @@ def load_settings(
     if not values.get("BFF_SECRET_KEYS"):
         values["BFF_SECRET_KEYS"] = (Secret(new_key()),)
     attributes: dict[str, Any] = {v.attribute: values.get(v.name) for v in VARIABLES if v.name not in ROUTE_VARIABLES}
-    return Settings(routes=routes, **attributes)
+    return Settings(routes=routes, credential_files=files, **attributes)
 
 
 def load_secret(
@@ -107,6 +110,13 @@ def load_secret(
         faults.add_unacceptable(name, fault)
         raise SettingsInvalid(faults.lines) from None
     return secret
+
+
+def _credential_files(given: Mapping[str, str], values: Mapping[str, Any]) -> tuple[tuple[str, Path], ...]:
+    """Return the files of the credentials that may be renewed, by variable."""
+    files = {name: Path(given[f"{name}_FILE"]) for name in _RENEWED_SECRETS if f"{name}_FILE" in given}
+    files |= {name: path for name in _RENEWED_FILES if isinstance(path := values.get(name), Path)}
+    return tuple(files.items())
 
 
 def _is_service_link(name: str, value: str) -> bool:
@@ -135,7 +145,7 @@ def _text_of(variable: Variable, given: Mapping[str, str], read_file: ReadFile) 
         return variable.default if text is None else text
     if text is not None:
         raise Unacceptable(f"is set twice, here and in {variable.name}_FILE", "Remove one of the two")
-    text = _read_text(Path(path), read_file, f"{variable.name}_FILE").rstrip("\r\n")
+    text = read_text(Path(path), read_file, f"{variable.name}_FILE").rstrip("\r\n")
     if not text.strip():
         raise Unacceptable(f"{variable.name}_FILE names an empty file", "Write the secret into it")
     return text
@@ -150,7 +160,8 @@ def _check_further(secret: Secret, check: Callable[[str], object]) -> None:
         raise Unacceptable(rule, "docs/configuration.md has the forms it can take") from None
 
 
-def _read_text(path: Path, read_file: ReadFile, name: str) -> str:
+def read_text(path: Path, read_file: ReadFile, name: str) -> str:
+    """Return what is in the file of the variable `name`; raises `Unacceptable`."""
     try:
         return read_file(path).decode("utf-8-sig")
     except (OSError, ValueError) as error:
@@ -165,9 +176,7 @@ def _check_files(values: dict[str, Any], read_file: ReadFile) -> Iterator[tuple[
     for name, check in _FILES.items():
         if isinstance(values.get(name), Path):
             try:
-                content = check(
-                    _read_text(values[name] if name == "BFF_CA_FILE" else values.pop(name), read_file, "it")
-                )
+                content = check(read_text(values[name] if name == "BFF_CA_FILE" else values.pop(name), read_file, "it"))
             except Unacceptable as fault:
                 yield name, fault
             else:

@@ -74,6 +74,8 @@ class Settings:
     log_level: Literal["debug", "info", "warning", "error", "critical"]
     log_format: Literal["json", "text"]
 
+    credential_files: tuple[tuple[str, Path], ...]
+
     @property
     def is_client_alone(self) -> bool:
         """Whether calls carry the gateway's own tokens only, so that nobody has to be able to log in."""

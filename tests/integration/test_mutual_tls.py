@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import secrets
 import ssl
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509 import load_pem_x509_certificate
 
+from bff.app import create_app
 from bff.check.check import connect_to_upstreams
 from bff.check.reach import Place
 from bff.errors import ProviderUnavailable
@@ -20,7 +25,7 @@ from bff.provider.transport import ProviderTransport
 from bff.proxy.pool import Origin
 from bff.settings import Settings
 from tests.integration.test_provider_transport import OK, RawServer
-from tests.support.certificates import authority_certificate, client_certificate, demanding_context
+from tests.support.certificates import authority_certificate, client_certificate, demanding_context, server_context
 from tests.support.provider_settings import provider_settings
 from tests.support.proxy_server import ProxyServer, route_to, running_proxy
 from tests.support.raw_http import Message
@@ -72,6 +77,72 @@ async def test_only_the_upstreams_that_get_tokens_are_shown_the_certificate(tmp_
             assert (await ask(proxy, b"/shown/x")).status == 200
             assert (await ask(proxy, b"/hidden/x")).status == 502
             assert (await ask(proxy, b"/shown/y")).status == 200
+
+
+async def test_a_renewed_certificate_is_shown_on_every_connection_from_then_on(tmp_path: Path) -> None:
+    certificate, key, trusted = tmp_path / "tls.crt", tmp_path / "tls.key", tmp_path / "ca.crt"
+    shown: list[int] = []
+
+    def write_pair() -> int:
+        chain, private = client_certificate()
+        certificate.write_text(chain)
+        key.write_text(private)
+        return load_pem_x509_certificate(chain.encode()).serial_number
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                peer = writer.get_extra_info("peercert")
+                shown.append(int(peer["serialNumber"], 16))
+                writer.write(OK)
+        writer.close()
+
+    trusted.write_bytes(authority_certificate())
+    first = write_pair()
+    known = provider_settings(
+        client_cert=str(certificate), client_cert_key_file=str(key), ca_file=str(trusted), issuer="https://127.0.0.1:1"
+    )
+    gateway = create_app(known, clock=time.time, random_bytes=secrets.token_bytes)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=demanding_context(tmp_path))
+    port = server.sockets[0].getsockname()[1]
+    origin, pool = Origin("127.0.0.1", port, True, shows_certificate=True), gateway.proxy.pool
+    transport = gateway.provider._transport
+
+    async def call() -> None:
+        await transport.get(f"https://127.0.0.1:{port}/", accept="*/*")
+        back = pool.take(origin) or await pool.connect(origin)
+        back.transport.write(b"GET / HTTP/1.1\r\n\r\n")
+        seen = len(shown)
+        while len(shown) == seen:  # noqa: ASYNC110 -- the server has no reason to tell
+            await asyncio.sleep(0.01)
+        back.abandon()
+
+    async with server:
+        await gateway._renewal.look()
+        await call()
+        second = write_pair()
+        await gateway._renewal.look()
+        await call()
+        certificate.write_text(client_certificate()[0])
+        await gateway._renewal.look()
+        await call()
+    assert shown == [first] * 2 + [second] * 4, "the last one has no key: the one in use stays"
+    await gateway.close()
+
+
+async def test_an_authority_added_to_the_file_is_trusted_from_then_on(tmp_path: Path) -> None:
+    trusted = tmp_path / "ca.crt"
+    trusted.write_bytes(client_certificate(is_self_signed=True)[0].encode())
+    gateway = create_app(provider_settings(ca_file=str(trusted)), clock=time.time, random_bytes=secrets.token_bytes)
+    transport = gateway.provider._transport
+    async with RawServer(OK).running(server_context(tmp_path)) as port:
+        await gateway._renewal.look()
+        with pytest.raises(ProviderUnavailable):
+            await transport.get(f"https://127.0.0.1:{port}/", accept="*/*")
+        trusted.write_bytes(trusted.read_bytes() + authority_certificate())
+        await gateway._renewal.look()
+        assert (await transport.get(f"https://127.0.0.1:{port}/", accept="*/*")).status == 200
+    await gateway.close()
 
 
 def test_under_a_profile_tls_1_2_has_the_recommended_suites_alone(tmp_path: Path) -> None:

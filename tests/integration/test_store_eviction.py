@@ -114,8 +114,8 @@ async def started(url: str) -> AsyncIterator[Gateway]:
 async def test_the_gateway_looks_when_it_starts(server: RedisProcess, log: pytest.LogCaptureFixture) -> None:
     server.ask("CONFIG", "SET", "maxmemory", "100mb", "maxmemory-policy", "allkeys-lru")
     async with started(server.url) as gateway:
-        assert gateway._looking is not None
-        await gateway._looking
+        (looking,) = gateway._looking
+        await looking
     assert said(log) == [("WARNING", "store.may_evict", None)]
 
 

@@ -99,7 +99,9 @@ def test_the_example_of_routes_in_json_is_one() -> None:
 def test_the_reference_lists_every_metric() -> None:
     section = REFERENCE.partition("| metric |")[2]
     documented = set(re.findall(r"`(bff_[a-z_]+)", section))
-    metrics = {f"{family.name}_total" if family.type == "counter" else family.name for family in Metrics().collect()}
+    counted = Metrics()
+    counted.certificate_ends_at = lambda: 0.0
+    metrics = {f"{family.name}_total" if family.type == "counter" else family.name for family in counted.collect()}
     assert documented == metrics
 
 

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "bff"
 LAYERS: list[set[str]] = [
     {"errors", "settings", "telemetry", "logs", "flights"},
     {"oauth", "session", "http"},
-    {"provider", "stores", "logins_under_way"},
+    {"provider", "stores", "logins_under_way", "renewal"},
     {"sessions"},
     {"tokens"},
     {"endpoints", "proxy", "middleware", "static_files", "asgi"},

@@ -89,6 +89,16 @@ async def test_a_connection_that_goes_bad_while_idle_is_not_taken(end: str) -> N
     assert pool.take(ONE) is good
 
 
+async def test_after_a_renewal_no_connection_from_before_is_used_again() -> None:
+    pool = Pool(None)
+    (idle, idle_transport), (busy, busy_transport) = served(), served()
+    pool.give(ONE, idle)
+    pool.renew()
+    assert (pool.take(ONE), idle_transport.was_aborted) == (None, True)
+    pool.give(ONE, busy)
+    assert (pool.take(ONE), busy_transport.was_aborted) == (None, True), "opened before, given back after"
+
+
 async def test_what_has_been_idle_too_long_is_closed() -> None:
     pool = Pool(None)
     (old, old_transport), (young, young_transport) = served(), served()

@@ -18,7 +18,7 @@ JWK = '{"kty": "EC", "d": "x"}'
 
 def test_every_variable_is_a_setting_and_every_setting_a_variable() -> None:
     attributes = {variable.attribute for variable in VARIABLES if variable.name not in ROUTE_VARIABLES}
-    assert {field.name for field in dataclasses.fields(Settings)} == attributes | {"routes"}
+    assert {field.name for field in dataclasses.fields(Settings)} == attributes | {"routes", "credential_files"}
     assert len({variable.name for variable in VARIABLES}) == len(VARIABLES)
 
 
