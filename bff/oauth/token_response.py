@@ -81,8 +81,8 @@ def parse_token_response(
     `invalid_grant` raises `GrantRefused` for a refresh token and `LoginFailed` for a code. Of the rest, the
     client's own faults raise `ClientRefused`, as does every refusal of the client's own token and of a token exchange;
     429, 5xx and the like `ProviderUnavailable`; what is malformed or contradicts itself `InvalidProviderAnswer`, and
-    `UnusableTokens` if a refresh token came with it; any other refusal of a code `LoginFailed`. The answer to an
-    exchange must say that it is an access token (RFC 8693 section 2.2.1).
+    `UnusableTokens` if a refresh token came with it; any other refusal of a code, and tokens for one that are not as
+    they must be, `LoginFailed`. The answer to an exchange must say that it is an access token (RFC 8693 section 2.2.1).
     """
     answer = parse_answer(_KIND, status, body, max_size=MAX_SIZE, retry_after=retry_after)
     error = error_code(_KIND, status, answer)
@@ -93,6 +93,9 @@ def parse_token_response(
     try:
         return _tokens(answer, grant, content_type, token_types)
     except InvalidProviderAnswer as unusable:
+        if grant == "authorization_code":
+            # The provider is there and has answered: it is this login that cannot be completed with these tokens.
+            raise LoginFailed(unusable.reason) from None
         rest = _rest(answer)
         raise unusable if rest is None else UnusableTokens(unusable.reason, rest) from None
 

@@ -41,9 +41,9 @@ def tokens(**members: object) -> Bend:
 
 
 LIES = [
-    lie("the token is a bearer token", "token.token_type", tokens(token_type="Bearer"), status=503),
-    lie("the token is of a type nobody knows", "token.token_type", tokens(token_type="N_A"), status=503),
-    lie("the token is of no type", "token.token_type", tokens(token_type=...), status=503),
+    lie("the token is a bearer token", "token.token_type", tokens(token_type="Bearer")),
+    lie("the token is of a type nobody knows", "token.token_type", tokens(token_type="N_A")),
+    lie("the token is of no type", "token.token_type", tokens(token_type=...)),
     lie(
         *("iss is missing though nothing promised it", "callback.issuer_missing"),
         *(Bend(response={"iss": ...}),),

@@ -21,7 +21,7 @@ def answered(rule: str, reason: str, answer: Answer, *, status: int = 503) -> Lo
     return LoginLie(rule, Bend(tokens=Tokens(answer=answer)), reason, status)
 
 
-def member(rule: str, reason: str, *, status: int = 503, **members: Any) -> LoginLie:
+def member(rule: str, reason: str, *, status: int = 400, **members: Any) -> LoginLie:
     """One member of an answer that is otherwise in order."""
     return LoginLie(rule, Bend(tokens=Tokens(members=members)), reason, status)
 
@@ -35,7 +35,7 @@ BOMB = gzip.compress(b'{"access_token":"' + b"a" * 40_000_000 + b'"}')
 TWICE = b'{"access_token":"one-access-token","access_token":"another-one","token_type":"Bearer","id_token":"a.b.c"}'
 
 LIES = [
-    answered("the token endpoint answers an empty object", "token.token_type", json_answer()),
+    answered("the token endpoint answers an empty object", "token.token_type", json_answer(), status=400),
     answered("the token endpoint answers a page", "token.malformed", html()),
     answered("the token endpoint answers nothing", "token.malformed", Answer()),
     answered("the token endpoint answers a list", "token.malformed", Answer(body=b"[]")),
@@ -94,8 +94,8 @@ LIES = [
     member("the scope is a number", "token.scope", scope=7),
     member("the ID token is a number", "token.id_token", id_token=7),
     member("the ID token has a space", "token.id_token", id_token="a.b.c d"),
-    member("there is no ID token", "id_token.missing", status=400, id_token=...),
-    member("the ID token is null", "id_token.missing", status=400, id_token=lambda _: None),
+    member("there is no ID token", "id_token.missing", id_token=...),
+    member("the ID token is null", "id_token.missing", id_token=lambda _: None),
     userinfo("UserInfo speaks of another user", "userinfo.subject", userinfo={"sub": "user-of-somebody-else"}),
     userinfo("UserInfo speaks of nobody", "userinfo.subject", userinfo={"sub": ...}),
     userinfo("UserInfo's subject is a number", "userinfo.subject", userinfo={"sub": 1}),

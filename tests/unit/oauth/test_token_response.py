@@ -249,6 +249,25 @@ def test_a_refusal_without_an_error_code_ends_nothing(error: object) -> None:
     assert _refusal(InvalidProviderAnswer, body, 400) == "token.refused_without_error"
 
 
+@pytest.mark.parametrize(
+    "member, value",
+    [
+        ("token_type", "DPoP"),
+        ("token_type", ...),
+        ("access_token", ...),
+        ("access_token", "a\r\nb"),
+        ("refresh_token", 5),
+        ("id_token", "a b"),
+        ("expires_in", "soon"),
+        ("scope", 7),
+    ],
+)
+def test_tokens_that_are_not_as_they_must_be_fail_a_login_and_leave_a_session_alone(member: str, value: object) -> None:
+    body = _answer(**{member: value})
+    assert _refusal(LoginFailed, body, grant="authorization_code") == f"token.{member}"
+    assert _refusal(InvalidProviderAnswer, body, grant="refresh_token") == f"token.{member}"
+
+
 @pytest.mark.parametrize("error", ["invalid_grant", "", 0, False, []])
 def test_success_with_an_error_contradicts_itself(error: object) -> None:
     assert _refusal(InvalidProviderAnswer, _answer(error=error)) == "token.error_with_success"

@@ -253,7 +253,7 @@ async def test_the_type_may_be_in_any_case(double: ProviderDouble, token_type: s
 @pytest.mark.parametrize("token_type", ["Bearer", "bearer", "N_A", ""])
 async def test_where_bound_tokens_are_required_no_other_is_taken(double: ProviderDouble, token_type: str) -> None:
     double.token_changes["token_type"] = token_type
-    with pytest.raises(InvalidProviderAnswer, match="token_type"):
+    with pytest.raises(LoginFailed, match="token_type"):
         await login(bound(double))
 
 
@@ -291,7 +291,7 @@ async def test_automatically_no_proof_is_sent_to_a_provider_that_does_not_list_o
 @pytest.mark.parametrize("mode", ["off", "auto"])
 async def test_a_bound_token_that_was_not_asked_for_is_refused(double: ProviderDouble, mode: str) -> None:
     double.metadata["dpop_signing_alg_values_supported"] = ...
-    with pytest.raises(InvalidProviderAnswer, match="token_type"):
+    with pytest.raises(LoginFailed, match="token_type"):
         await login(bound(double, mode))
 
 
