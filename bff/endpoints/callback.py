@@ -92,10 +92,13 @@ class CallbackEndpoint:
         return await self._complete(request, answer, may_repeat=not is_repeated)
 
     async def _complete(self, request: Request, encoded: bytes, *, may_repeat: bool) -> Response:
-        state = self._provider.response_state(encoded)
-        if state is None:
+        try:
+            state = self._provider.response_state(encoded)
+            if state is None:
+                raise LoginFailed("callback.malformed")
+        except LoginFailed as error:
             self._on_login("failed")
-            raise Refusal(LoginFailed("callback.malformed"), _page("/"))
+            raise Refusal(error, _page("/")) from error
         verdict = self._states.verify(state, TRANSACTION_MAX_AGE, self._clock())
         if verdict is not StateVerdict.FRESH:
             return await self._stray(request, f"callback.state_{verdict.value}", "/", ())

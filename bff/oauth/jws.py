@@ -71,8 +71,21 @@ def verify_signature(
         raise InvalidToken(f"{kind}.malformed") from None
 
 
+def is_encrypted(token: str) -> bool:
+    """Whether the text is an encrypted token (RFC 7516 section 3.1), which the gateway cannot read."""
+    parts = token.split(".")
+    if len(parts) != 5 or len(token) > MAX_TOKEN_SIZE:
+        return False
+    try:
+        return "enc" in parse_object(decode(parts[0]), max_size=MAX_TOKEN_SIZE)
+    except ValueError:
+        return False
+
+
 def _split(token: str, kind: str) -> tuple[str, str, str]:
     parts = token.split(".")
+    if is_encrypted(token):
+        raise InvalidToken(f"{kind}.encrypted")
     if len(parts) != 3:
         raise InvalidToken(f"{kind}.malformed")
     return parts[0], parts[1], parts[2]

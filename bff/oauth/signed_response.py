@@ -9,7 +9,7 @@ from bff.errors import LoginFailed
 from bff.oauth.authorization_response import is_state, parse_response
 from bff.oauth.base64url import decode
 from bff.oauth.json_document import parse_object
-from bff.oauth.jws import MAX_TOKEN_SIZE, InvalidToken, verify_signature
+from bff.oauth.jws import MAX_TOKEN_SIZE, InvalidToken, is_encrypted, verify_signature
 from bff.oauth.keys import ProviderKeys
 from bff.oauth.token_claims import check_audience, check_issuer, check_not_before, check_not_expired, required_time
 
@@ -30,14 +30,21 @@ def signed_response(encoded: bytes | str) -> str:
 def signed_response_state(encoded: bytes | str) -> str | None:
     """Return the `state` a signed answer claims to have, None if there is none or the answer is malformed.
 
-    It tells which transaction to open; nobody has verified the signature.
+    It tells which transaction to open; nobody has verified the signature. Raises `InvalidToken` for an encrypted one,
+    whose `state` nobody here can read.
     """
     try:
-        parts = signed_response(encoded).split(".")
-        if len(parts) != 3:
-            return None
+        token = signed_response(encoded)
+    except LoginFailed:
+        return None
+    if is_encrypted(token):
+        raise InvalidToken(f"{_KIND}.encrypted")
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
         state = parse_object(decode(parts[1]), max_size=MAX_TOKEN_SIZE, may_repeat=True).get("state")
-    except (LoginFailed, ValueError):
+    except ValueError:
         return None
     return state if isinstance(state, str) and is_state(state) else None
 

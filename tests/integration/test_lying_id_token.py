@@ -167,7 +167,7 @@ FORM_LIES = [
     forged("it is no token", "malformed", text("not-a-token")),
     forged("it is three dots", "malformed", text("...")),
     forged("it is three empty parts", "malformed", text("..")),
-    forged("it is encrypted", "malformed", encrypted_shape),
+    forged("it is encrypted", "encrypted", encrypted_shape),
     forged("it is padded", "malformed", padded),
     forged("its claims are a list", "malformed", with_raw_payload(lambda payload: b"[%s]" % payload)),
     forged("its claims say sub twice", "malformed",

@@ -96,7 +96,7 @@ LIES = [
     forged("a bit of its signature is wrong", "signature", with_broken_signature),
     forged("its claims were changed after signing", "signature", with_other_payload(sid="another")),
     forged("it is no token", "malformed", text("abc")),
-    forged("it is encrypted", "malformed", encrypted_shape),
+    forged("it is encrypted", "encrypted", encrypted_shape),
     forged("it says sub twice", "malformed",
            with_raw_payload(lambda payload: payload[:-1] + b',"sub":"user-of-somebody-else"}')),
     forged("it is longer than any logout token", "too_large",

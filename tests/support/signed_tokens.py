@@ -7,6 +7,7 @@ import functools
 import json
 from typing import Any
 
+from joserfc import jwe
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
@@ -77,6 +78,12 @@ def sign(
     signed = f"{segment(header)}.{segment(payload)}"
     signature = JWSRegistry.algorithms[algorithm].sign(signed.encode(), key or key_for(algorithm))
     return f"{signed}.{segment(signature)}"
+
+
+def encrypted(token: str) -> str:
+    """Return a signed token encrypted to a key of the client's (RFC 7516), as some providers can be told to do."""
+    header = {"alg": "RSA-OAEP-256", "enc": "A256GCM", "cty": "JWT"}
+    return jwe.encrypt_compact(header, token.encode(), rsa_key(99), algorithms=[header["alg"], header["enc"]])
 
 
 def id_token_claims(**changes: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.asgi_call import Answer
 from tests.support.gateway_browser import Browser, Site, running_site
-from tests.support.signed_tokens import CLIENT_ID, ISSUER, rsa_key, sign
+from tests.support.signed_tokens import CLIENT_ID, ISSUER, encrypted, rsa_key, sign
 from tests.support.virtual_time import clock
 
 
@@ -55,6 +55,17 @@ async def test_a_claim_may_come_twice_if_it_says_the_same_as_keycloaks_issuer_do
     twice = f'{{"iss": "{ISSUER}", "iss": "{second}", {json.dumps(claims)[1:]}'
     signed = sign(twice.encode(), key=site.provider.signing_key, kid=site.provider.kid)
     assert (await come_back(browser, response=signed)).status == status
+
+
+async def test_an_encrypted_answer_is_refused_by_its_name(
+    browser: Browser, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = await browser.begin()
+    answer = await come_back(browser, response=encrypted(response(site, request)))
+    assert answer.status == 400
+    assert [vars(record)["event_fields"]["reason"] for record in caplog.records[-1:]] == ["response.encrypted"]
+    assert site.count("logins", "failed") == 1
+    assert site.provider.forms("/token") == []
 
 
 async def test_an_answer_signed_with_a_new_key_is_verified_with_the_new_key(browser: Browser, site: Site) -> None:

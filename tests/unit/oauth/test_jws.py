@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bff.oauth.jws import MAX_TOKEN_SIZE, InvalidToken, UnknownKey, VerifiedToken, verify_signature
 from bff.oauth.keys import ProviderKeys, parse_keys
-from tests.support.signed_tokens import ALGORITHMS, key_for, key_set, public_jwk, rsa_key, segment, sign
+from tests.support.signed_tokens import ALGORITHMS, encrypted, key_for, key_set, public_jwk, rsa_key, segment, sign
 
 KEYS = parse_keys(key_set(*(public_jwk(key_for(name), kid="key-1") for name in ALGORITHMS if name != "Ed25519")))
 CLAIMS = {"sub": "user-1"}
@@ -193,6 +193,24 @@ def test_a_wrong_signature_under_a_known_identifier_does_not_ask_for_fresher_key
     ],
 )
 def test_what_is_not_one_compact_serialisation_is_refused(token: str) -> None:
+    assert _refusal(token) == "id_token.malformed"
+
+
+def test_an_encrypted_token_is_refused_by_its_name() -> None:
+    assert _refusal(encrypted(sign(CLAIMS))) == "id_token.encrypted"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        f"{sign(CLAIMS)}.a.b",
+        f"{segment({'alg': 'RSA-OAEP'})}.a.b.c.d",
+        f"{segment(['enc'])}.a.b.c.d",
+        f"{segment(b'not json')}.a.b.c.d",
+        "....",
+    ],
+)
+def test_five_parts_alone_are_no_encrypted_token(token: str) -> None:
     assert _refusal(token) == "id_token.malformed"
 
 
