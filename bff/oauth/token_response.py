@@ -42,7 +42,10 @@ _SECONDS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
 class TokenResponse:
-    """The tokens of one grant; `expires_in` is in seconds; None where the provider said nothing."""
+    """The tokens of one grant; `expires_in` is in seconds; None where the provider said nothing.
+
+    `certificate` is when the certificate began that the access token may be bound to, None if to none.
+    """
 
     access_token: str
     token_type: str
@@ -50,6 +53,7 @@ class TokenResponse:
     refresh_token: str | None
     id_token: str | None
     scope: tuple[str, ...] | None
+    certificate: float | None = None
 
     @property
     def is_bound(self) -> bool:

@@ -50,7 +50,8 @@ class RefreshedTokens:
 class TargetToken:
     """An access token that was asked for by itself, received at `received_at`; `expires_in` in seconds, if told.
 
-    `dpop_key` is the encoded key that it is bound to, None for a bearer token.
+    `dpop_key` is the encoded key that it is bound to, None for a bearer token; `certificate` is when the certificate
+    began that it may be bound to, None if to none.
     """
 
     value: str
@@ -58,3 +59,4 @@ class TargetToken:
     scope: tuple[str, ...]
     received_at: float
     dpop_key: bytes | None = None
+    certificate: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -122,8 +123,9 @@ class ClientRequests:
         target: Mapping[str, str] | None = None,
     ) -> TokenResponse:
         parameters = {"grant_type": grant, **form, **(self._target if target is None else target)}
+        certificate = self._credentials.certificate if metadata.tls_client_certificate_bound_access_tokens else None
         answer = await self._post(metadata, metadata.token_endpoint, parameters, dpop_key)
-        return parse_token_response(
+        tokens = parse_token_response(
             answer.status,
             answer.body,
             grant=grant,
@@ -131,6 +133,7 @@ class ClientRequests:
             retry_after=answer.retry_after,
             token_types=self._proofs.token_types(dpop_key),
         )
+        return tokens if tokens.is_bound else dataclasses.replace(tokens, certificate=certificate)
 
     async def _post(
         self,

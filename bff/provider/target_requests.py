@@ -95,6 +95,7 @@ class TargetRequests:
             scope=granted_scope(tokens.scope, asked=target.scope, known=()),
             received_at=self._clock(),
             dpop_key=dpop_key.encoded if dpop_key is not None and tokens.is_bound else None,
+            certificate=tokens.certificate,
         )
 
     def _client_parameters(self, target: TokenTarget) -> dict[str, str]:

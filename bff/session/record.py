@@ -11,7 +11,8 @@ class AccessToken(msgspec.Struct, frozen=True):
     """An access token and what is known of it; `expires_at` is in seconds since the epoch, None if never said.
 
     `received_at` is noted of the tokens for other APIs; that of the login's is the session's own.
-    `dpop_key` is the encoded key that it is bound to, None for a bearer token (RFC 9449 section 5).
+    `dpop_key` is the encoded key that it is bound to, None for a bearer token (RFC 9449 section 5). `certificate` is
+    when the client's certificate began that it may be bound to, None if to none (RFC 8705 section 3).
     """
 
     value: str
@@ -19,6 +20,7 @@ class AccessToken(msgspec.Struct, frozen=True):
     scope: tuple[str, ...]
     received_at: float | None = None
     dpop_key: bytes | None = None
+    certificate: float | None = None
 
     def __repr__(self) -> str:
         return "AccessToken(…)"
@@ -26,6 +28,13 @@ class AccessToken(msgspec.Struct, frozen=True):
     def is_fresh(self, now: float, margin: float) -> bool:
         """Whether the token will still be accepted `margin` seconds from now."""
         return self.expires_at is None or now + margin < self.expires_at
+
+    def is_outdated(self, certificate: float | None) -> bool:
+        """Whether it was bound to an older certificate than the one in use, which began at `certificate`.
+
+        One of a newer certificate is not: another instance has that already, and this one will.
+        """
+        return self.certificate is not None and certificate is not None and self.certificate < certificate
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):

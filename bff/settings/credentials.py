@@ -108,6 +108,11 @@ def is_key_of(key: Secret, chain: str) -> bool:
     return private.public_key().public_bytes(*form) == certificate.public_key().public_bytes(*form)
 
 
+def certificate_begins_at(chain: str) -> float:
+    """Return since when the first certificate, the client's own, is valid, in seconds since the epoch."""
+    return load_pem_x509_certificates(chain.encode())[0].not_valid_before_utc.timestamp()
+
+
 def certificate_ends_at(chain: str) -> float:
     """Return when the first certificate that expires does so, in seconds since the epoch."""
     return min(each.not_valid_after_utc.timestamp() for each in load_pem_x509_certificates(chain.encode()))

@@ -78,7 +78,7 @@ class ClientTokens:
         token = self._held.get(target.name)
         if token is None or not token.is_fresh(now, 0):
             return None
-        if _is_due(token, now) and now >= self._not_before.get(target.name, 0.0):
+        if self._is_due(token, now) and now >= self._not_before.get(target.name, 0.0):
             self._flights.start(target.name, lambda: self._obtain(target))
         return token
 
@@ -138,7 +138,7 @@ class ClientTokens:
             if token is not None:
                 # Should the provider have no other, this one serves while it lives.
                 self._held[target.name] = token
-                if not _is_due(token, now):
+                if not self._is_due(token, now):
                     if is_ours:
                         await lease.release()
                     return token
@@ -210,14 +210,15 @@ class ClientTokens:
         except StoreUnavailable:
             event(logging.WARNING, "client_token.not_shared")
 
+    def _is_due(self, token: AccessToken, now: float) -> bool:
+        assert token.expires_at is not None, "a target's token always ends"
+        if token.is_outdated(self._provider.credentials.certificate):
+            return True
+        return not token.is_fresh(now, margin(token.expires_at - _received_at(token)))
+
     def _name(self, target: TokenTarget) -> str:
         # Instances before and after a change of settings share the store: neither takes what the other asked for.
         return f"client-token:{self._provider.targets.client_token_name(target)}"
-
-
-def _is_due(token: AccessToken, now: float) -> bool:
-    assert token.expires_at is not None, "a target's token always ends"
-    return not token.is_fresh(now, margin(token.expires_at - _received_at(token)))
 
 
 def _received_at(token: AccessToken) -> float:

@@ -16,10 +16,14 @@ MARGIN: Final = 60.0
 
 
 class Need(msgspec.Struct, frozen=True):
-    """A token of a session; `target` None is the login's, `is_forced` wants it new though it may be fresh."""
+    """A token of a session; `target` None is the login's, `is_forced` wants it new though it may be fresh.
+
+    `certificate` is when the client's certificate in use began, None if there is none.
+    """
 
     target: TokenTarget | None = None
     is_forced: bool = False
+    certificate: float | None = None
 
     def token(self, record: SessionRecord) -> AccessToken | None:
         """Return the token as it is now."""
@@ -27,7 +31,7 @@ class Need(msgspec.Struct, frozen=True):
 
     def is_unmet(self, record: SessionRecord, now: float) -> bool:
         """Whether the provider is to be asked, by what the record says now."""
-        return self.is_forced or is_due(record, now, self.target)
+        return self.is_forced or is_due(record, now, self.target, certificate=self.certificate)
 
     def key(self, session_key: str) -> str:
         """Return what flights and pauses of this one token are called."""
@@ -43,10 +47,17 @@ class Refreshed(msgspec.Struct, frozen=True):
     failure: ProviderUnavailable | InvalidProviderAnswer | ClientRefused | None = None
 
 
-def is_due(record: SessionRecord, now: float, target: TokenTarget | None = None) -> bool:
-    """Whether the access token is to be renewed: a minute before it expires, or a third of its life if less."""
+def is_due(
+    record: SessionRecord, now: float, target: TokenTarget | None = None, *, certificate: float | None = None
+) -> bool:
+    """Whether the access token is to be renewed: a minute before it expires, or a third of its life if less.
+
+    So is one that was bound to an older certificate than the one in use, which began at `certificate`: APIs refuse it.
+    """
     token = record.access_token if target is None else record.target_tokens.get(target.name)
     if token is None:
+        return True
+    if token.is_outdated(certificate):
         return True
     if token.is_fresh(now, MARGIN):
         return False

@@ -76,6 +76,7 @@ def record_after_refresh(
             scope=scope,
             received_at=now,
             dpop_key=record.dpop_key if tokens.is_bound else None,
+            certificate=tokens.certificate,
         )
         changed = record_with_target(changed, refreshed.target, token)
     if id_token is None:
@@ -93,7 +94,14 @@ def record_with_target(record: SessionRecord, target: TokenTarget, token: Target
 def target_access_token(token: TargetToken) -> AccessToken:
     """Return the token as it is kept: until it expires, however long it lives, for it can be had again."""
     expires_in = ASSUMED_LIFETIME if token.expires_in is None else token.expires_in
-    return AccessToken(token.value, token.received_at + expires_in, token.scope, token.received_at, token.dpop_key)
+    return AccessToken(
+        token.value,
+        token.received_at + expires_in,
+        token.scope,
+        token.received_at,
+        token.dpop_key,
+        token.certificate,
+    )
 
 
 def record_without_refresh(record: SessionRecord) -> SessionRecord:
@@ -119,6 +127,7 @@ def _access_token(
         None if expires_in is None else now + expires_in,
         scope,
         dpop_key=dpop_key if tokens.is_bound else None,
+        certificate=tokens.certificate,
     )
 
 

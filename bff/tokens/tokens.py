@@ -44,6 +44,7 @@ class Tokens:
         on_refresh: Callable[[str], None] = lambda outcome: None,
     ) -> None:
         self._clock = clock
+        self._credentials = provider.credentials
         self._pauses = RefreshPauses(sessions.store, clock=clock)
         turns = Turns(sessions, self._pauses, clock=clock, random_bytes=random_bytes)
         self._refresher = Refresher(provider, sessions, self._pauses, turns, clock=clock, on_refresh=on_refresh)
@@ -58,7 +59,7 @@ class Tokens:
         token = record.access_token if target is None else record.target_tokens.get(target.name)
         if token is None:
             return None
-        if not is_due(record, now, target):
+        if not is_due(record, now, target, certificate=self._credentials.certificate):
             return token
         if token.is_fresh(now, 0) and (self._is_last(session, target) or self._paused(session.key, target) > 0):
             return token
@@ -82,7 +83,7 @@ class Tokens:
         left = self._paused(session.key, target)
         if left > 0:
             raise ProviderUnavailable("refresh.paused", left)
-        need = Need(target)
+        need = Need(target, certificate=self._credentials.certificate)
         failure: ProviderUnavailable | InvalidProviderAnswer | ClientRefused | StoreUnavailable | None
         try:
             outcome = await self._flights.join(need.key(session.key), lambda: self._fetch(session, need))

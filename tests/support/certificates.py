@@ -24,14 +24,16 @@ def _authority() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     return certificate, key
 
 
-def _builder(name: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    name: x509.Name, key: ec.EllipticCurvePublicKey, *, age: dt.timedelta = dt.timedelta(hours=1)
+) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(name)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_before(now - age)
         .not_valid_after(now + dt.timedelta(hours=1))
     )
 
@@ -70,13 +72,15 @@ def server_context(directory: Path, *, name: str = "127.0.0.1") -> ssl.SSLContex
     return context
 
 
-def client_certificate(name: str = "gateway", *, is_self_signed: bool = False) -> tuple[str, str]:
+def client_certificate(
+    name: str = "gateway", *, is_self_signed: bool = False, age: dt.timedelta = dt.timedelta(hours=1)
+) -> tuple[str, str]:
     """Return a client's certificate and its key, both PEM; of that authority, or of nobody."""
     authority, authority_key = _authority()
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     certificate = (
-        _builder(subject, key.public_key())
+        _builder(subject, key.public_key(), age=age)
         .issuer_name(subject if is_self_signed else authority.subject)
         .sign(key if is_self_signed else authority_key, hashes.SHA256())
     )
