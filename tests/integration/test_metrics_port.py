@@ -8,16 +8,11 @@ import urllib.request
 import pytest
 
 from bff.telemetry import Metrics, serve_metrics
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.support.ports import reserve_port
 
 
 def test_prometheus_reads_the_metrics_until_they_are_stopped() -> None:
-    metrics, port = Metrics(), free_port()
+    metrics, port = Metrics(), reserve_port()
     metrics.meter("/api").observe(200, 0.1)
     stop = serve_metrics(port, metrics.registry)
     try:

@@ -104,6 +104,9 @@ async def test_streams_and_sockets_end_at_once_so_that_browsers_go_elsewhere(
                 await stream.send(b"first")
                 lines = aiter(answer.aiter_lines())
                 assert await anext(lines) == "data: first"
+                # One worker that is ready makes the gateway ready; this is about all of them.
+                while gateway.output().count('"gateway.started"') < int(workers):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
                 stopping = asyncio.create_task(asyncio.to_thread(gateway.stop))
                 with pytest.raises(ConnectionClosed):
                     await socket.recv()

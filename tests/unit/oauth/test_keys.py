@@ -156,7 +156,7 @@ def test_as_many_keys_as_the_limit_are_read() -> None:
         b"{}",
         b'{"keys": {}}',
         b'{"keys": null}',
-        json.dumps(RSA).encode(),
+        pytest.param(json.dumps(RSA).encode(), id="a key alone"),
         b'{"keys": [], "keys": []}',
         b'{"keys": []}' + b" " * MAX_SIZE,
     ],
