@@ -72,8 +72,14 @@ async def was_logged_out(store: SessionStore, record: SessionRecord, login_start
 
 
 def _decode_mark(value: bytes | None) -> tuple[float, float]:
-    """Return when the provider logged out and when we heard of it; before all times if there is no mark."""
+    """Return when the provider logged out and when we heard of it; before all times if there is no mark.
+
+    What cannot be read counts as a logout after all times: a login is refused rather than a logout undone.
+    """
     if value is None:
         return (float("-inf"), float("-inf"))
-    logged_out_at, arrived_at = value.split()
-    return (float(logged_out_at), float(arrived_at))
+    try:
+        logged_out_at, arrived_at = map(float, value.split())
+    except ValueError:
+        return (float("inf"), float("inf"))
+    return (logged_out_at, arrived_at)

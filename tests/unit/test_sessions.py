@@ -13,6 +13,7 @@ import pytest
 
 from bff.errors import SessionEnded, SessionExpired, StoreUnavailable
 from bff.logins_under_way import LOGOUT_MARK_LIFETIME, STATE_CLAIM_LIFETIME
+from bff.session.names import mark_name
 from bff.session.record import AccessToken
 from bff.session.sealing import Sealer, sealing_context
 from bff.session.store import END_REASONS, EndReason, StoredSession, Tombstone
@@ -583,6 +584,19 @@ async def test_a_login_whose_logout_cannot_be_checked_does_not_succeed(bench: Be
     sessions = bench.instance(store=Failing(bench.store, get=unavailable))
     with pytest.raises(StoreUnavailable):
         await bench.start(sessions)
+
+
+@pytest.mark.parametrize("planted", [b"", b"planted", b"1", b"1 2 3", b"\xff \xff"])
+async def test_a_mark_that_cannot_be_read_hides_no_logout_and_hinders_none(bench: Bench, planted: bytes) -> None:
+    started = await bench.start()
+    await bench.store.put(mark_name(ISSUER, ("sid", str(SID))), planted, lifetime=60.0)
+    with pytest.raises(SessionEnded):
+        await bench.start()
+    assert await bench.sessions.end_by_provider(ISSUER, SID, None, NOW) == 1
+    with pytest.raises(SessionEnded):
+        await bench.sessions.resume(started.handle)
+    bench.clock.advance(1)
+    assert await bench.sessions.start(session_record(issued_at=NOW), await under_way(bench.sessions, bench.clock()))
 
 
 async def test_a_logout_that_could_not_be_marked_ends_the_sessions_and_is_not_reported_as_done(bench: Bench) -> None:
