@@ -164,7 +164,6 @@ class ClientTokens:
         self._on_refresh("client_token")
         token = target_access_token(answer)
         self._held[target.name] = token
-        self._not_before.pop(target.name, None)
         await self._share(target, token)
         return token
 

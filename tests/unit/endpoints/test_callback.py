@@ -191,11 +191,13 @@ async def test_a_forged_state_costs_no_store_access(browser: Browser, site: Site
     assert site.store.calls == []
 
 
-async def test_an_expired_login_is_offered_again(browser: Browser) -> None:
+async def test_an_expired_login_is_offered_again(browser: Browser, caplog: pytest.LogCaptureFixture) -> None:
     request = await browser.begin()
     await asyncio.sleep(601)
     answer = await browser.finish(request)
     assert answer.status == 400
+    fields = [getattr(record, "event_fields", {}) for record in caplog.records]
+    assert "callback.state_expired" in {field.get("reason") for field in fields}
     onward = await browser.navigate(way_on(answer.text))
     assert onward.status == 400
     assert 'href="/bff/login"' in onward.text

@@ -91,6 +91,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "nobody's": ({"aud": ...}, "response.audience"),
     "expired": ({"exp": 1}, "response.expired"),
     "never expiring": ({"exp": ...}, "response.exp"),
+    "not valid yet": ({"nbf": 4e9}, "response.nbf"),
     "a code that is no text": ({"code": 7}, "response.code"),
     "an error that is no text": ({"code": ..., "error": {}}, "response.error"),
     "code and error": ({"error": "access_denied"}, "callback.code_with_error"),
@@ -143,6 +144,14 @@ async def test_an_answer_that_is_not_signed_is_refused(browser: Browser, site: S
     assert answer.status == 400
     assert site.provider.forms("/token") == []
     assert len(browser.login_cookies) == 1, "the login is still good for the true answer"
+
+
+@pytest.mark.parametrize("beside", ["code", "state", "error", "error_description"])
+async def test_what_is_said_beside_a_signed_answer_makes_it_none(browser: Browser, site: Site, beside: str) -> None:
+    request = await browser.begin()
+    answer = await come_back(browser, response=response(site, request), **{beside: request["state"]})
+    assert answer.status == 400
+    assert site.provider.forms("/token") == []
 
 
 async def test_the_signed_answer_to_another_browsers_login_goes_nowhere(browser: Browser, site: Site) -> None:

@@ -68,6 +68,15 @@ async def test_after_failures_in_a_row_one_attempt_passes_at_a_time_until_one_su
     assert breaker.enter() == 0.0
 
 
+async def test_a_clock_that_is_set_back_does_not_keep_a_process_from_asking() -> None:
+    now = [1000.0]
+    breaker = ProviderBreaker(clock=lambda: now[0], threshold=1, pause=2.0)
+    breaker.failed()
+    now[0] -= 3600
+    assert breaker.enter() == 0.0
+    assert breaker.enter() == 2.0
+
+
 async def test_failures_with_an_answer_between_them_do_not_add_up() -> None:
     breaker = ProviderBreaker(clock=clock, threshold=2, pause=2.0)
     for _ in range(10):

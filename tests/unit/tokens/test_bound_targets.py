@@ -41,6 +41,16 @@ async def test_a_token_of_a_session_is_bound_to_the_sessions_key(target: TokenTa
     assert request.headers["dpop"]
 
 
+async def test_a_bearer_token_of_a_session_with_a_key_is_not_taken_for_a_bound_one() -> None:
+    fleet = Fleet(dpop="auto")
+    fleet.double.metadata = {"dpop_signing_alg_values_supported": ["ES256"]}
+    session = await fleet.log_in(dpop_key=KEY)
+    for target in (REPORTS, EXCHANGED):
+        _, token = await fleet[0].tokens.access_token(session, target)
+        assert token.dpop_key is None
+    assert (await fleet[0].tokens.refresh_now(session)).record.access_token.dpop_key is None
+
+
 async def test_the_gateways_own_token_has_a_key_of_its_own_that_all_instances_share() -> None:
     fleet = bound_fleet(2)
     target = TokenTarget(audience="machine")

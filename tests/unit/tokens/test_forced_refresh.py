@@ -55,6 +55,17 @@ async def test_forced_refreshes_on_several_instances_come_one_after_the_other() 
     assert not fleet.double.reuse_detected
 
 
+async def test_a_forced_refresh_waits_for_one_elsewhere_though_its_token_is_alive() -> None:
+    fleet = Fleet(size=2)
+    session = await fleet.log_in(lifetime=3600)
+    fleet.double.delay = 4.0  # twice: once for the tokens, once for the claims
+    first = asyncio.create_task(fleet[0].tokens.refresh_now(session))
+    await asyncio.sleep(0.1)
+    second = await fleet[1].tokens.refresh_now(session)
+    assert second.record.access_token.value != (await first).record.access_token.value
+    assert fleet.token_requests == 2
+
+
 async def test_a_forced_refresh_does_not_take_the_answer_of_a_refresh_that_began_before_it() -> None:
     fleet = Fleet()
     session = await fleet.log_in()

@@ -75,6 +75,23 @@ async def test_a_refused_grant_is_no_matter_if_a_peer_has_new_tokens() -> None:
     assert fleet[0].outcomes == ["adopted"]
 
 
+async def test_a_peers_tokens_that_are_there_already_are_not_written_over() -> None:
+    fleet = Fleet()
+    session = await fleet.log_in()
+    await asyncio.sleep(DEAD)
+    fleet.double.delay = 2.0
+    call = asyncio.create_task(fleet[0].call(session.handle))
+    await asyncio.sleep(1)
+    peers = msgspec.structs.replace(
+        session.record,
+        access_token=AccessToken("access-of-a-peer", clock() + 300, ()),
+        refresh_token="refresh-of-a-peer",
+    )
+    assert await fleet[0].sessions.replace(session, peers)
+    assert await call == "access-of-a-peer"
+    assert (await fleet[0].sessions.resume(session.handle)).record.refresh_token == "refresh-of-a-peer"
+
+
 async def test_adopted_tokens_that_are_dead_are_not_used() -> None:
     fleet = Fleet()
     session = await fleet.log_in()

@@ -55,6 +55,26 @@ async def test_tokens_the_store_does_not_take_are_served_from_memory_and_written
     assert not fleet.double.reuse_detected
 
 
+async def test_while_one_instance_cannot_write_its_tokens_no_other_uses_the_spent_refresh_token() -> None:
+    fleet = Fleet(size=2)
+    session = await fleet.log_in(lifetime=1000)
+    await asyncio.sleep(941)
+
+    async def fail() -> None:
+        raise StoreUnavailable("store.oom")
+
+    fleet[0].store.before["update"] = fail
+    token = await fleet[0].call(session.handle)
+    for seconds in (0.05, LEASE_LIFETIME, 10):
+        await asyncio.sleep(seconds)
+        assert await fleet[1].call(session.handle) == "access-0"
+    assert fleet.token_requests == 1
+    del fleet[0].store.before["update"]
+    await asyncio.sleep(1.5)
+    assert await fleet[1].call(session.handle) == token
+    assert not fleet.double.reuse_detected
+
+
 async def test_an_update_whose_answer_was_lost_is_recognised_and_nothing_is_asked_twice() -> None:
     fleet = Fleet()
     session = await fleet.log_in()
