@@ -28,9 +28,10 @@ def parse_userinfo(
     if status == 200 and not is_json(content_type):
         signed = content_type is not None and content_type.lower().startswith("application/jwt")
         raise InvalidProviderAnswer(f"{_KIND}.signed" if signed else f"{_KIND}.content_type")
-    claims = parse_answer(_KIND, status, body, max_size=MAX_SIZE, retry_after=retry_after)
-    if status != 200:
+    if status != 200 and status != 429 and status < 500:
+        # A refusal says why in `WWW-Authenticate`; its body may be empty (section 5.3.3).
         raise InvalidProviderAnswer(f"{_KIND}.status")
+    claims = parse_answer(_KIND, status, body, max_size=MAX_SIZE, retry_after=retry_after)
     if subject is not None and claims.get("sub") != subject:
         raise LoginFailed(f"{_KIND}.subject")
     return claims

@@ -53,7 +53,8 @@ def test_what_is_not_one_json_object_is_refused(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("status", [201, 204, 302, 400, 401, 403, 404])
-def test_only_200_is_success(status: int) -> None:
+def test_only_200_is_success_whatever_the_body_is(status: int) -> None:
+    assert _refusal(InvalidProviderAnswer, b"", status, "text/plain") == "userinfo.status"
     assert _refusal(InvalidProviderAnswer, b'{"sub": "user-1"}', status, "text/html") == "userinfo.status"
 
 
