@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from bff.check.clock_check import provider_clock
 from bff.check.findings import Finding, Level, degraded, good, note, quoted, unusable
 from bff.check.offer_checks import keys_for, offer
-from bff.check.provider_faults import client_refused, fault_of
+from bff.check.provider_faults import client_refused, fault_of, registration_cure
 from bff.check.reach import Connect, Place, Unreachable
 from bff.check.route_checks import client_tokens, offered_to_routes
 from bff.errors import ClientRefused, InvalidProviderAnswer, LoginFailed, ProviderUnavailable
@@ -138,13 +138,8 @@ class ProviderChecks:
         except ClientRefused as error:
             return [client_refused(error, self._settings, where)]
         except LoginFailed:
-            uri = self._settings.public_url.url("/bff/callback")
-            return [
-                unusable(
-                    *(where, "BFF_PUBLIC_URL", "The provider refused a pushed request"),
-                    f"Register the redirect URI {uri}; see the provider's log",
-                )
-            ]
+            seen = "The provider refused a pushed request"
+            return [unusable(where, "BFF_PUBLIC_URL", seen, registration_cure(self._settings))]
         except _FAILURES as error:
             return [fault_of(error, where, "The endpoint of pushed requests")]
         return [good(where, "BFF_PUBLIC_URL", "The provider accepted the redirect URI and the scopes")]

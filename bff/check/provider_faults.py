@@ -134,7 +134,7 @@ def client_refused(error: GatewayError, settings: Settings, during: str) -> Find
         ),
         "unauthorized_client": (
             "BFF_CLIENT_ID",
-            "Allow the authorization code grant for this client; it must be confidential",
+            f"Compare BFF_CLIENT_ID and {secret}: some say this of wrong ones. Allow the authorization code grant",
         ),
         "invalid_scope": ("BFF_SCOPES", "Allow the scopes for this client, or remove them from BFF_SCOPES"),
         "invalid_target": ("BFF_RESOURCE", "Allow the resource for this client, or correct BFF_RESOURCE"),
@@ -145,7 +145,13 @@ def client_refused(error: GatewayError, settings: Settings, during: str) -> Find
         code,
         (
             "BFF_PUBLIC_URL",
-            f"Register the redirect URI {settings.public_url.url('/bff/callback')}; see the provider's log",
+            f"If provider.client is good: {registration_cure(settings)}",
         ),
     )
     return unusable(during, variable, f"The provider refused the client: {code}", cure)
+
+
+def registration_cure(settings: Settings) -> str:
+    """Return what to do where a login's request was refused and nobody says why."""
+    uri = settings.public_url.url("/bff/callback")
+    return f"Register the redirect URI {uri} and allow the scopes of BFF_SCOPES; the provider's log says which it was"

@@ -122,6 +122,8 @@ async def test_plain_oauth_needs_no_keys() -> None:
     [
         ({}, ClientRefused("token.invalid_client"), UNUSABLE, "BFF_CLIENT_SECRET", "invalid_client"),
         ({}, ClientRefused("token.unauthorized_client"), UNUSABLE, "BFF_CLIENT_ID", "authorization code grant"),
+        # As Keycloak calls a wrong secret.
+        ({}, ClientRefused("token.unauthorized_client"), UNUSABLE, "BFF_CLIENT_ID", "BFF_CLIENT_SECRET"),
         ({}, ClientRefused("token.invalid_request"), Level.NOTE, "BFF_CLIENT_ID", "invalid_request"),
         ({}, ProviderUnavailable("provider.timeout"), UNUSABLE, "BFF_ISSUER", "token endpoint does not answer"),
         ({}, ProviderUnavailable("token.unavailable"), UNUSABLE, "BFF_ISSUER", "cannot serve now"),
@@ -173,6 +175,7 @@ async def test_a_method_the_metadata_do_not_list_but_the_provider_accepts_is_not
         (ClientRefused("par.invalid_request_object"), "BFF_REQUEST_OBJECT", "request_object_signing_alg"),
         (ClientRefused("par.request_not_supported"), "BFF_REQUEST_OBJECT", "turn signing off"),
         (ClientRefused("par.invalid_request"), "BFF_PUBLIC_URL", "https://app.example.com/bff/callback"),
+        (ClientRefused("par.invalid_request"), "BFF_PUBLIC_URL", "the scopes of BFF_SCOPES"),
         (LoginFailed("par.unknown_error"), "BFF_PUBLIC_URL", "https://app.example.com/bff/callback"),
         (ProviderUnavailable("provider.timeout"), "BFF_ISSUER", "endpoint of pushed requests"),
     ],
