@@ -157,7 +157,9 @@ class CallbackEndpoint:
             replaced = None if handle is None else await self._sessions.end_presented(handle, "replaced")
         except GatewayError as error:
             tokens = login.tokens
-            self._provider.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)
+            self._provider.revoke_later(
+                refresh_token=tokens.refresh_token, access_token=tokens.access_token, dpop_key=login.dpop_key
+            )
             if isinstance(error, SessionEnded | SessionExpired):
                 raise LoginFailed(f"callback.{error.reason}") from error
             raise

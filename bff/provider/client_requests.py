@@ -109,9 +109,11 @@ class ClientRequests:
         answer = await self._post(metadata, endpoint, parameters, dpop_key)
         return parse_pushed_response(answer.status, answer.body, retry_after=answer.retry_after)
 
-    async def revoke(self, metadata: ProviderMetadata, endpoint: str, *, token: str, hint: str) -> RevocationOutcome:
+    async def revoke(
+        self, metadata: ProviderMetadata, endpoint: str, *, token: str, hint: str, dpop_key: DpopKey | None = None
+    ) -> RevocationOutcome:
         """Revoke a token (RFC 7009 section 2.1) and return what became of it."""
-        answer = await self._post(metadata, endpoint, {"token": token, "token_type_hint": hint})
+        answer = await self._post(metadata, endpoint, {"token": token, "token_type_hint": hint}, dpop_key)
         return parse_revocation_response(answer.status, answer.body, retry_after=answer.retry_after)
 
     async def _token(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -230,15 +231,18 @@ class Provider:
         """Return what a logout token orders; raises `InvalidToken` (a `LoginFailed`) if it is not valid."""
         return await self._verifier.logout_token(await self.metadata(), token)
 
-    def revoke_later(self, *, refresh_token: str | None, access_token: str | None) -> None:
-        """Revoke tokens in the background; `close` waits for it."""
-        self._revocation.later(refresh_token=refresh_token, access_token=access_token)
+    def revoke_later(
+        self, *, refresh_token: str | None, access_token: str | None, dpop_key: bytes | None = None
+    ) -> None:
+        """Revoke tokens in the background; `close` waits for it. `dpop_key` is what they were asked for with."""
+        self._revocation.later(refresh_token=refresh_token, access_token=access_token, dpop_key=dpop_key)
 
     def revoke_all_later(self, record: SessionRecord) -> None:
         """Revoke all that a session holds, the tokens for other APIs too, in the same way."""
-        self.revoke_later(refresh_token=record.refresh_token, access_token=record.access_token.value)
+        revoke = partial(self.revoke_later, dpop_key=record.dpop_key)
+        revoke(refresh_token=record.refresh_token, access_token=record.access_token.value)
         for token in record.target_tokens.values():
-            self.revoke_later(refresh_token=None, access_token=token.value)
+            revoke(refresh_token=None, access_token=token.value)
 
     async def revoke(self, token: str, hint: str) -> bool:
         """Revoke one token; raises nothing, returns whether the provider has confirmed it."""

@@ -94,6 +94,6 @@ class Exchanger:
             try:
                 session = await self._sessions.resume(session.handle)
             except NoSession:
-                self._provider.revoke_later(refresh_token=None, access_token=token.value)
+                self._provider.revoke_later(refresh_token=None, access_token=token.value, dpop_key=record.dpop_key)
                 raise
         raise ProviderUnavailable("exchange.contended", 1.0)

@@ -188,7 +188,11 @@ class Refresher:
         tokens, reason = refreshed.tokens, str(refreshed.refusal)
         event(logging.ERROR, "refresh.id_token_refused", reason=reason)
         if reason == "id_token.subject_changed":
-            self._provider.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)
+            self._provider.revoke_later(
+                refresh_token=tokens.refresh_token,
+                access_token=tokens.access_token,
+                dpop_key=session.record.dpop_key,
+            )
             await self._end_for_changed_subject(session)
         self._on_refresh("id_token_refused")
         if tokens.refresh_token not in (None, session.record.refresh_token):

@@ -74,7 +74,10 @@ class RefreshedTokensWriter:
                 session = await self._sessions.resume(session.handle)
             except NoSession:
                 access_token = tokens.access_token or None
-                self._provider.revoke_later(refresh_token=tokens.refresh_token, access_token=access_token)
+                dpop_key = session.record.dpop_key
+                self._provider.revoke_later(
+                    refresh_token=tokens.refresh_token, access_token=access_token, dpop_key=dpop_key
+                )
                 raise
             if session.record.refresh_token != spent:
                 # These very tokens, if an answer of the store was lost, or a peer's, whose lease outlived ours.

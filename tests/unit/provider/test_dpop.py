@@ -301,7 +301,27 @@ async def test_a_session_begun_without_a_key_ends_where_bound_tokens_are_require
     assert double.calls["/token"] == 0
 
 
-async def test_revocation_needs_no_proof(double: ProviderDouble) -> None:
+async def test_what_a_session_holds_is_revoked_with_proofs_of_its_key_as_keycloak_wants_it(
+    double: ProviderDouble,
+) -> None:
+    provider = bound(double)
+    session = record_of(await login(provider))
+    server = demand_nonces(double, "/revoke", ["nonce-1"])
+    provider.revoke_all_later(session)
+    await provider.close()
+    # The refresh token's twice, for want of the nonce, and the access token's.
+    assert len(server.seen) == 3
+    assert [form["token_type_hint"] for form in double.forms("/revoke")] == [
+        "refresh_token",
+        "refresh_token",
+        "access_token",
+    ]
+    proof = asked(double, "/revoke")[-1].headers["dpop"]
+    verified = DpopVerifier().verify(proof, method="POST", url=f"{ISSUER}/revoke", now=clock(), nonce="nonce-1")
+    assert verified == KEY.thumbprint
+
+
+async def test_tokens_of_no_session_are_revoked_without_a_proof(double: ProviderDouble) -> None:
     assert await bound(double).revoke("refresh-1", "refresh_token")
     assert "dpop" not in asked(double, "/revoke")[0].headers
 
