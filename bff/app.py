@@ -44,7 +44,7 @@ from bff.sessions import Sessions
 from bff.settings import Settings
 from bff.settings.urls import origin_of
 from bff.static_files import Placeholder, StaticFiles, read_manifest
-from bff.stores import open_store
+from bff.stores import open_store, trust_authorities
 from bff.telemetry import Metrics
 from bff.tokens import ClientTokens, Tokens
 
@@ -115,6 +115,8 @@ def _renewal(parts: Parts, proxy: ProxyContext, pool: Any) -> CredentialRenewal:
     async def use(settings: Settings) -> None:
         parts.provider.credentials.renew(settings)
         renew_tls(settings, plain=parts.tls, mutual=parts.mutual_tls)
+        if settings.ca_file is not None:
+            trust_authorities(parts.store, settings.ca_file)
         # A connection goes on with the certificate it was opened with.
         proxy.pool.renew()
         if isinstance(pool, RenewablePool):

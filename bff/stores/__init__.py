@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bff.session.sealing import sealing_context
@@ -25,6 +26,12 @@ def open_store(settings: Settings, clock: Callable[[], float]) -> SessionStore:
         ca_file=settings.ca_file,
         clock=clock,
     )
+
+
+def trust_authorities(store: SessionStore, ca_file: Path) -> None:
+    """Let a store in Redis trust the authorities of the file too; raises `OSError` for one that cannot be used."""
+    if isinstance(store, RedisStore):
+        store.trust(ca_file)
 
 
 def namespace_of(context: bytes) -> str:

@@ -74,6 +74,10 @@ class Servers(Protocol):
         """Return a connection for whoever asks to keep; raises what redis-py raises."""
         ...
 
+    def trust(self, ca_file: Path) -> None:
+        """Trust the authorities of the file too; raises `OSError` for one that cannot be used."""
+        ...
+
     async def renew(self) -> None:
         """Drop all idle connections."""
         ...
@@ -100,6 +104,10 @@ class RedisStore:
         self._channel = f"{self._prefix}ended"
         self._subscription: Subscription | None = None
         self._is_closed = False
+
+    def trust(self, ca_file: Path) -> None:
+        """Trust the authorities of the file too where connections are opened from now on; raises `OSError`."""
+        self._servers.trust(ca_file)
 
     def read(self, key: str) -> asyncio.Future[StoredSession | Tombstone | None]:
         """Return a future of the record; it joins the next flight."""

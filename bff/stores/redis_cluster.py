@@ -26,6 +26,7 @@ from bff.stores.redis_connections import (
     OpenConnection,
     connection_options,
     open_connection,
+    trust_authorities,
 )
 from bff.stores.redis_faults import CIRCUIT_OPEN, CLOSED, FOREIGN_ERRORS, REFUSED, reason_of
 from bff.stores.redis_line import Line, Waiters, deliver, fail
@@ -194,6 +195,10 @@ class RedisClusterServers:
             await self._client.initialize()
         node = random.choice(self._client.get_nodes())  # noqa: S311 -- nothing depends on its being hard to guess
         return await open_connection(self._options | {"host": node.host, "port": int(node.port)})
+
+    def trust(self, ca_file: Path) -> None:
+        """Trust the authorities of the file too; raises `OSError` for one that cannot be used."""
+        trust_authorities(self._options, ca_file)
 
     async def renew(self) -> None:
         """Nothing to do: redis-py drops the connections of a node that failed, by itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,11 +93,23 @@ def _tls_connection_class(ca_file: Path | None) -> type[SSLConnection]:
         context.load_verify_locations(cafile=ca_file)
 
     class WithContext(_Tls):
+        shared_context = context
+
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             self.ssl_context.context = context
 
     return WithContext
+
+
+def trust_authorities(options: Mapping[str, Any], ca_file: Path) -> None:
+    """Trust the authorities of a file too on connections that are opened with these options from now on.
+
+    Raises `OSError` for a file that cannot be used.
+    """
+    tls_connection_class = options.get("connection_class")
+    if tls_connection_class is not None:
+        tls_connection_class.shared_context.load_verify_locations(cafile=ca_file)
 
 
 async def open_connection(options: dict[str, Any], *, must_be_master: bool = False) -> OpenConnection:

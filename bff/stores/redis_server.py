@@ -20,6 +20,7 @@ from bff.stores.redis_connections import (
     connection_options,
     no_retry,
     open_connection,
+    trust_authorities,
 )
 from bff.stores.redis_faults import CIRCUIT_OPEN
 from bff.stores.redis_line import Line, Waiters
@@ -97,6 +98,10 @@ class RedisServer:
             on_lost=on_lost,
             on_redirected=on_redirected,
         )
+
+    def trust(self, ca_file: Path) -> None:
+        """Trust the authorities of the file too; raises `OSError` for one that cannot be used."""
+        trust_authorities(self._options, ca_file)
 
     async def renew(self) -> None:
         """Drop all idle connections: when one has died, the others probably have, and none shall cost an attempt."""

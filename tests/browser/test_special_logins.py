@@ -90,6 +90,22 @@ def test_in_a_frame_somebody_the_provider_knows_is_logged_in(profile: Profile, s
     forgive_calls_without_session(page)
 
 
+def test_in_a_frame_somebody_else_than_the_page_shows_is_not_logged_in(
+    profile: Profile, silent_gateway: GatewayServer
+) -> None:
+    page = profile.open()
+    sign_in(page, silent_gateway)
+    end_session_here(page)
+    page.go(silent_gateway.public_url)
+    page.wait_for("Sign in")
+    told = page.evaluate(SILENT_LOGIN.replace("silentLogin()", "silentLogin('somebody-else')"))
+    assert told == {"type": "bff.silent_login", "authenticated": False, "error": "login_required"}
+    assert profile.cookie("bff") is None
+    page.reload()
+    page.wait_for("Sign in")
+    forgive_calls_without_session(page)
+
+
 def test_logging_in_as_somebody_else_replaces_the_session_when_it_is_done_and_not_before(
     profile: Profile, gateway: GatewayServer
 ) -> None:

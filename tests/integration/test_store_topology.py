@@ -334,6 +334,10 @@ async def test_servers_of_an_unknown_authority_are_not_talked_to(topology: str) 
         async with opened(url) as store:
             assert await refusal(store.ping()) in {"store.unreachable", "store.no_master"}
             assert await refusal(store.read(KEYS[0])) in {"store.unreachable", "store.no_master", "store.circuit_open"}
+            # As when the file of authorities changes while the gateway runs.
+            store.trust(authority)
+            await eventually(store.ping)
+            assert await eventually(lambda: store.read(KEYS[0])) is None
         async with opened(url, ca_file=authority) as store:
             await store.ping()
             assert await store.read(KEYS[0]) is None
