@@ -25,7 +25,6 @@ from bff.session.signing import StateSigner
 from bff.session.store import SessionStore
 from bff.sessions import Sessions
 from bff.settings import Settings
-from bff.stores.eviction import warn_of_eviction
 from bff.telemetry import Metrics
 from bff.tokens import ClientTokens, Tokens
 
@@ -114,6 +113,9 @@ class Gateway:
         if settings.redis_url is None:
             event(logging.ERROR, "store.memory_only", variable="BFF_REDIS_URL")
         else:
+            # Imported here for the reason that `bff.stores` has.
+            from bff.stores.eviction import warn_of_eviction
+
             look = warn_of_eviction(settings.redis_url.reveal(), ca_file=settings.ca_file, clock=self._clock)
             self._looking.append(asyncio.create_task(look))
         if settings.credential_files or settings.client_cert is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -73,3 +75,9 @@ def test_every_application_has_a_namespace_of_its_own() -> None:
     namespaces = {namespace_of(context) for context in contexts}
     assert len(namespaces) == 8
     assert all(len(namespace) == 4 + 16 and namespace.startswith("bff:") for namespace in namespaces)
+
+
+def test_who_keeps_nothing_in_redis_does_not_wait_for_its_library() -> None:
+    program = "import sys, bff.__main__, bff.server; print(sum(name.split('.')[0] == 'redis' for name in sys.modules))"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout == "0\n"
