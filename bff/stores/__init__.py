@@ -32,6 +32,10 @@ def open_store(settings: Settings, clock: Callable[[], float]) -> SessionStore:
 
 def trust_authorities(store: SessionStore, ca_file: Path) -> None:
     """Let a store in Redis trust the authorities of the file too; raises `OSError` for one that cannot be used."""
+    if isinstance(store, MemoryStore):
+        return
+    from bff.stores.redis import RedisStore
+
     if isinstance(store, RedisStore):
         store.trust(ca_file)
 
