@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import msgspec
+
 from bff.errors import StoreUnavailable
 from bff.session.names import Identity, dropped_name, identities, mark_name, state_name
 from bff.session.record import SessionRecord
@@ -27,6 +29,18 @@ LOGOUT_MARK_LIFETIME: Final = 600.0
 _FULL: Final = "store.oom"
 _DROPPED: Final = b"dropped"
 _STORE_KEY: Final = re.compile(rb"[0-9a-f]{64}")
+
+
+class ClaimedLogin(msgspec.Struct, frozen=True):
+    """A login whose `state` is used up: when it began and was answered, and the handle of the session it is to have."""
+
+    state: str
+    started_at: float
+    answered_at: float
+    handle: bytes
+
+    def __repr__(self) -> str:
+        return "ClaimedLogin(…)"
 
 
 async def claim_state(store: SessionStore, state: str, session_key: str) -> bool:
@@ -62,11 +76,20 @@ async def mark_logout(store: SessionStore, issuer: str, identity: Identity, issu
     await store.put(name, value, lifetime=LOGOUT_MARK_LIFETIME)
 
 
-async def was_logged_out(store: SessionStore, record: SessionRecord, login_started_at: float) -> bool:
-    """Whether the provider has logged out the record's user since its login began (seconds since the epoch)."""
+async def was_logged_out(store: SessionStore, record: SessionRecord, login: ClaimedLogin) -> bool:
+    """Whether the provider has logged out the record's user, or their session there, since the login began.
+
+    A login begun after the logout arrived is another one (OpenID Connect Back-Channel Logout 1.0 section 2.7). Of those
+    begun before, a `sid` names one and the same session. A subject may have logged in again: that is believed of a
+    login that was answered after the logout arrived, if the user has been authenticated after it was ordered.
+    """
+    authenticated_at = record.issued_at if record.auth_time is None else min(record.auth_time, record.issued_at)
     for identity in identities(record):
         logged_out_at, arrived_at = _decode_mark(await store.get(mark_name(record.issuer, identity)))
-        if record.issued_at <= logged_out_at and login_started_at <= arrived_at:
+        if login.started_at > arrived_at:
+            continue
+        # The ID token is no witness: it is issued for the code, however long after the login and the logout.
+        if identity[0] == "sid" or login.answered_at <= arrived_at or authenticated_at <= logged_out_at:
             return True
     return False
 

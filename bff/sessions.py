@@ -17,7 +17,15 @@ from typing import Final, Protocol
 import msgspec
 
 from bff.errors import SessionEnded, SessionExpired, StoreUnavailable
-from bff.logins_under_way import claim_state, claimed_for, drop_login, mark_logout, was_dropped, was_logged_out
+from bff.logins_under_way import (
+    ClaimedLogin,
+    claim_state,
+    claimed_for,
+    drop_login,
+    mark_logout,
+    was_dropped,
+    was_logged_out,
+)
 from bff.session.cookies import HANDLE_LENGTH
 from bff.session.endings import alive, ended
 from bff.session.names import identities, index_name, token_id_name
@@ -60,17 +68,6 @@ class Session(msgspec.Struct, frozen=True):
     def idle_expires_at(self, idle: float) -> float:
         """Return when the session ends if it is not used again, at the absolute limit at the latest."""
         return min(self.touched_at + idle, self.record.expires_at)
-
-
-class ClaimedLogin(msgspec.Struct, frozen=True):
-    """A login whose `state` is used up: when it began, and the handle of the session it is to have."""
-
-    state: str
-    started_at: float
-    handle: bytes
-
-    def __repr__(self) -> str:
-        return "ClaimedLogin(…)"
 
 
 class Sessions:
@@ -139,9 +136,9 @@ class Sessions:
 
         `started_at` is when the browser was sent to the provider, in seconds since the epoch.
         """
-        handle = self._random_bytes(HANDLE_LENGTH)
-        is_unused = await claim_state(self.store, state, self.store_key(handle))
-        return ClaimedLogin(state, started_at, handle) if is_unused else None
+        login = ClaimedLogin(state, started_at, self._clock(), self._random_bytes(HANDLE_LENGTH))
+        is_unused = await claim_state(self.store, state, self.store_key(login.handle))
+        return login if is_unused else None
 
     async def start(self, record: SessionRecord, login: ClaimedLogin, *, previous: Iterable[str] = ()) -> Session:
         """Write the login's session, then end the `previous` ones (store keys).
@@ -163,7 +160,7 @@ class Sessions:
         )
         if await was_dropped(self.store, login.state):
             raise await self._undone(key, "logout")
-        if await was_logged_out(self.store, record, login.started_at):
+        if await was_logged_out(self.store, record, login):
             raise await self._undone(key, "backchannel_logout")
         for previous_key in previous:
             await self.end(previous_key, "replaced")
@@ -260,10 +257,9 @@ class Sessions:
     async def end_by_provider(self, issuer: str, sid: str | None, subject: str | None, issued_at: float) -> int:
         """End what the provider logged out: the sessions of `sid` if given, else all of `subject`; return how many.
 
-        `issued_at` is the logout token's `iat`: logins under way whose ID token is not newer end as well. Newer ones,
-        and those begun after the logout arrived, are another login (OpenID Connect Back-Channel Logout 1.0 section
-        2.7). Raises `StoreUnavailable` also if the sessions have ended but such a login could not be forestalled: a
-        store that is full ends sessions and keeps nothing new.
+        `issued_at` is the logout token's `iat`. Logins under way end as well: see `was_logged_out`. Raises
+        `StoreUnavailable` also if the sessions have ended but such a login could not be forestalled: a store that is
+        full ends sessions and keeps nothing new.
         """
         if sid is not None:
             identity = ("sid", sid)

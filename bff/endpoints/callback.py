@@ -35,6 +35,7 @@ from bff.errors import (
     SessionExpired,
     StoreUnavailable,
 )
+from bff.logins_under_way import ClaimedLogin
 from bff.oauth.authorization_response import AnotherUser, ProviderRefusal, ValidatedCode
 from bff.oauth.id_token import UnmetAuthentication
 from bff.oauth.return_to import parse_return_to
@@ -43,7 +44,7 @@ from bff.provider import Login, Provider
 from bff.session.cookies import TRANSACTION_MAX_AGE, SessionCookies
 from bff.session.record import SessionRecord
 from bff.session.signing import StateSigner, StateVerdict
-from bff.sessions import ClaimedLogin, Session, Sessions
+from bff.sessions import Session, Sessions
 from bff.tokens import record_from_login
 
 _UNAVAILABLE = (ProviderUnavailable, InvalidProviderAnswer, ClientRefused, StoreUnavailable)

@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 
 from bff.errors import StoreUnavailable
+from bff.logins_under_way import ClaimedLogin
 from bff.provider import Provider
 from bff.session.cookies import HANDLE_LENGTH
 from bff.session.record import AccessToken, SessionRecord
 from bff.session.sealing import Sealer, sealing_context
 from bff.session.store import EndListener, SessionStore, StoredSession, Tombstone, Waiter
-from bff.sessions import ClaimedLogin, Session, Sessions
+from bff.sessions import Session, Sessions
 from bff.settings.token_target import TokenTarget
 from bff.stores.memory import MemoryStore
 from bff.tokens import ClientTokens, Tokens
@@ -227,7 +228,7 @@ class Fleet:
             "issued_at": now,
             **changes,
         }
-        login = ClaimedLogin("state", members["created_at"], secrets.token_bytes(HANDLE_LENGTH))
+        login = ClaimedLogin("state", members["created_at"], members["created_at"], secrets.token_bytes(HANDLE_LENGTH))
         return await self[0].sessions.start(SessionRecord(**members), login)
 
     async def change_claims(self, handle: bytes, **claims: Any) -> None:

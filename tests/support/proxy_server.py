@@ -20,6 +20,7 @@ from typing import Any
 import uvicorn
 
 from bff.errors import ProviderUnavailable
+from bff.logins_under_way import ClaimedLogin
 from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.context import ProxiedRoute, ProxyContext
 from bff.proxy.front import Front
@@ -27,7 +28,7 @@ from bff.proxy.pool import Origin
 from bff.session.cookies import HANDLE_LENGTH, encode_handle
 from bff.session.record import AccessToken
 from bff.session.sealing import Sealer
-from bff.sessions import ClaimedLogin, Session, Sessions
+from bff.sessions import Session, Sessions
 from bff.settings import parse_public_url
 from bff.settings.token_target import TokenTarget
 from bff.stores.memory import MemoryStore
@@ -189,7 +190,7 @@ class ProxyServer:
         record = session_record(
             access_token=AccessToken(token, None, ()), created_at=now, issued_at=now, expires_at=now + 3600
         )
-        login = ClaimedLogin("state", record.created_at, secrets.token_bytes(HANDLE_LENGTH))
+        login = ClaimedLogin("state", record.created_at, record.created_at, secrets.token_bytes(HANDLE_LENGTH))
         session = await self.sessions.start(record, login)
         cookie = f"{COOKIE}={encode_handle(session.handle)}".encode()
         return b"Cookie: %b\r\nSec-Fetch-Site: same-origin\r\n" % cookie

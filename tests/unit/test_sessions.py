@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from bff.errors import SessionEnded, SessionExpired, StoreUnavailable
-from bff.logins_under_way import LOGOUT_MARK_LIFETIME, STATE_CLAIM_LIFETIME
+from bff.logins_under_way import LOGOUT_MARK_LIFETIME, STATE_CLAIM_LIFETIME, ClaimedLogin
 from bff.session.names import mark_name
 from bff.session.record import AccessToken
 from bff.session.sealing import Sealer, sealing_context
 from bff.session.store import END_REASONS, EndReason, StoredSession, Tombstone
-from bff.sessions import TOMBSTONE_LIFETIME, ClaimedLogin, Session, Sessions
+from bff.sessions import TOMBSTONE_LIFETIME, Session, Sessions
 from bff.stores.memory import MemoryStore
 from tests.support.clock import Clock
 from tests.support.session_records import ISSUER, NOW, session_record
@@ -525,6 +525,44 @@ async def test_a_login_under_way_when_the_logout_arrives_does_not_succeed(bench:
     with pytest.raises(SessionEnded):
         await bench.sessions.resume(handle.to_bytes(32, "big"))
     assert bench.ended.total() == 0, "nobody had it"
+
+
+@pytest.mark.parametrize("auth_time", [None, NOW - 3600, NOW + 4])
+@pytest.mark.parametrize("by", ["sid", "subject"])
+async def test_a_logout_that_arrives_while_the_code_is_redeemed_wins_over_an_id_token_issued_after_it(
+    bench: Bench, by: str, auth_time: float | None
+) -> None:
+    """The provider may take its time, and `iat` is when it answered."""
+    sid, subject = (SID, None) if by == "sid" else (None, SUBJECT)
+    login = await under_way(bench.sessions)
+    bench.clock.advance(2)
+    await bench.sessions.end_by_provider(ISSUER, sid, subject, NOW + 2)
+    bench.clock.advance(3)
+    with pytest.raises(SessionEnded):
+        await bench.sessions.start(session_record(issued_at=NOW + 5, auth_time=auth_time), login)
+
+
+async def test_a_logout_of_the_same_session_wins_over_a_login_whose_answer_was_on_its_way(bench: Bench) -> None:
+    await bench.sessions.end_by_provider(ISSUER, SID, None, NOW)
+    bench.clock.advance(2)
+    with pytest.raises(SessionEnded):
+        await bench.sessions.start(session_record(issued_at=NOW + 2), await under_way(bench.sessions))
+
+
+@pytest.mark.parametrize("auth_time, is_another", [(None, True), (NOW + 1, True), (NOW, False), (NOW - 3600, False)])
+async def test_a_user_who_was_logged_out_while_at_the_provider_may_log_in_again_there(
+    bench: Bench, auth_time: float | None, is_another: bool
+) -> None:
+    """The browser was sent there before the logout, and comes back after it: when did the user show who they are?"""
+    await bench.sessions.end_by_provider(ISSUER, None, SUBJECT, NOW)
+    bench.clock.advance(2)
+    login = await under_way(bench.sessions)
+    record = session_record(issued_at=NOW + 2, auth_time=auth_time)
+    if is_another:
+        assert await bench.sessions.start(record, login)
+    else:
+        with pytest.raises(SessionEnded):
+            await bench.sessions.start(record, login)
 
 
 @pytest.mark.parametrize("is_before", [True, False])

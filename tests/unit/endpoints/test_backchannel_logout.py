@@ -87,6 +87,7 @@ async def test_sessions_that_are_gone_already_count_as_ended(site: Site) -> None
 
 async def test_a_login_after_the_logout_works(site: Site) -> None:
     await post(site, logout_token(site, iat=int(site.provider.clock()) - 5))
+    await asyncio.sleep(0.001)
     assert await is_logged_in(await sign_in(site))
 
 
@@ -111,7 +112,8 @@ async def test_the_body_may_arrive_in_pieces_and_with_parameters_of_its_media_ty
 async def test_a_token_is_used_once(site: Site) -> None:
     token = logout_token(site)
     assert (await post(site, token)).status == 200
-    browser = await sign_in(site, iat=int(site.provider.clock()) + 1)
+    await asyncio.sleep(0.001)
+    browser = await sign_in(site)
     assert_refused(await post(site, token))
     assert await is_logged_in(browser)
     assert site.count("backchannel_logouts", "refused") == 1
