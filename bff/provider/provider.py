@@ -173,8 +173,8 @@ class Provider:
             return await self._redeem(metadata, code, transaction)
 
     async def _redeem(self, metadata: ProviderMetadata, code: ValidatedCode, transaction: Transaction) -> Login:
-        settings = self._settings
         dpop_key = self._proofs.key(metadata, transaction.dpop_key)
+        kept = None if dpop_key is None else dpop_key.encoded
         tokens = await self._requests.redeem_code(
             metadata,
             code=code.reveal(),
@@ -187,19 +187,19 @@ class Provider:
         except GatewayError as error:
             # Nobody will use these tokens; but with a grant that somebody logged in has, their own would go too.
             if not (isinstance(error, UnmetAuthentication) and transaction.previous_session is not None):
-                self.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token)
+                self.revoke_later(refresh_token=tokens.refresh_token, access_token=tokens.access_token, dpop_key=kept)
             raise
-        if tokens.refresh_token is None and "offline_access" in settings.scopes:
+        if tokens.refresh_token is None and "offline_access" in self._settings.scopes:
             event(logging.WARNING, "login.no_refresh_token", variable="BFF_SCOPES", explanation=_SHORT_SESSION)
         return Login(
             issuer=metadata.issuer,
-            client_id=settings.client_id,
+            client_id=self._settings.client_id,
             subject=id_token.subject if id_token else "",
-            scope=settings.scopes if tokens.scope is None else tokens.scope,
+            scope=self._settings.scopes if tokens.scope is None else tokens.scope,
             tokens=tokens,
             id_token=id_token,
             claims=claims,
-            dpop_key=None if dpop_key is None else dpop_key.encoded,
+            dpop_key=kept,
         )
 
     async def refresh(self, record: SessionRecord, target: TokenTarget | None = None) -> RefreshedTokens:

@@ -321,6 +321,18 @@ async def test_what_a_session_holds_is_revoked_with_proofs_of_its_key_as_keycloa
     assert verified == KEY.thumbprint
 
 
+async def test_so_are_the_tokens_of_a_login_that_is_refused(double: ProviderDouble) -> None:
+    double.id_token_changes = {"aud": "another"}
+    provider = bound(double)
+    with pytest.raises(LoginFailed):
+        await login(provider)
+    await provider.close()
+    proofs = [request.headers["dpop"] for request in asked(double, "/revoke")]
+    server = DpopVerifier()
+    thumbprints = [server.verify(proof, method="POST", url=f"{ISSUER}/revoke", now=clock()) for proof in proofs]
+    assert thumbprints == [KEY.thumbprint] * 2
+
+
 async def test_tokens_of_no_session_are_revoked_without_a_proof(double: ProviderDouble) -> None:
     assert await bound(double).revoke("refresh-1", "refresh_token")
     assert "dpop" not in asked(double, "/revoke")[0].headers
