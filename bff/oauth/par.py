@@ -14,7 +14,7 @@ _KIND = "par"
 _REQUEST_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]{1,2000}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PushedRequest:
     """The reference to send the browser with, once; `expires_in` is in seconds."""
 

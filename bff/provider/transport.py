@@ -31,7 +31,7 @@ _NONE: Mapping[str, str] = {}
 _TIMEOUTS = httpx2.Timeout(PROVIDER_TIMEOUT, connect=CONNECT_TIMEOUT, pool=CONNECT_TIMEOUT).as_dict()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Answer:
     """A complete answer; header fields are None where they were not sent."""
 

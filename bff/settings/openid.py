@@ -15,7 +15,7 @@ PROTECTED_PARAMETERS: Final = frozenset(
         "audience", "authorization_details", "claims", "client_assertion", "client_assertion_type", "client_id",
         "client_secret", "code", "code_challenge", "code_challenge_method", "dpop_jkt", "grant_type", "id_token_hint",
         "iss", "nonce", "redirect_uri", "registration", "request", "request_uri", "resource", "response_mode",
-        "response_type", "return_to", "scope", "state", "target_link_uri",
+        "response_type", "return_to", "scope", "state", "sub", "target_link_uri",
     }
 )  # fmt: skip
 

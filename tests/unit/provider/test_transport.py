@@ -14,8 +14,9 @@ import httpx2
 import pytest
 
 from bff.errors import InvalidProviderAnswer, ProviderUnavailable
+from bff.oauth.par import PushedRequest
 from bff.provider.tls import trusted_authorities
-from bff.provider.transport import MAX_ANSWER, PROVIDER_TIMEOUT, ProviderTransport, open_pool
+from bff.provider.transport import MAX_ANSWER, PROVIDER_TIMEOUT, Answer, ProviderTransport, open_pool
 from tests.support.virtual_time import virtual_time
 
 URL = "https://provider.example/token"
@@ -244,3 +245,9 @@ async def test_an_answer_packed_in_another_way_is_refused(coding: str, body: byt
     with pytest.raises(InvalidProviderAnswer) as caught:
         await transport(lambda request: response).get(URL, accept="*/*")
     assert caught.value.reason == "provider.content_encoding"
+
+
+def test_the_text_that_stands_for_an_answer_tells_nothing_of_it() -> None:
+    held = [Answer(200, b"access-1", None, None, "nonce-1"), PushedRequest("urn:pushed:1", 60.0)]
+    for secret in ("access-1", "nonce-1", "urn:pushed:1"):
+        assert secret not in repr(held)
