@@ -101,8 +101,8 @@ class Plant:
         seams: Any = self.gateway
         seams.store._servers._open_line = self._open_line  # noqa: SLF001 -- in place of a socket to Redis
         seams.proxy.pool.connect = self._open_back
-        self.departures = self.gateway.proxy.departures
-        self.departures.start()
+        self.turn = self.gateway.proxy.turn
+        self.turn.start()
 
     def _connect(self, config: uvicorn.Config, state: ServerState) -> tuple[Front, Wire]:
         front, wire = Front(self.gateway.proxy, config, state, {}, asyncio.get_running_loop()), Wire()
@@ -117,7 +117,7 @@ class Plant:
         return self.line
 
     async def _open_back(self, _origin: object) -> Back:
-        back, wire = Back(self.departures), Wire()
+        back, wire = Back(self.turn), Wire()
         back.connection_made(wire)
         self.backs.append((back, wire))
         return back
@@ -127,6 +127,7 @@ class Plant:
         began = time.perf_counter()
         for (front, _), request in zip(self.fronts, self.requests, strict=True):
             front.data_received(request)
+        self.turn.catch_up()
         asked = time.perf_counter() - began
         sent = 0.0
         for start in range(0, len(self.values), LARGEST_FLIGHT):
@@ -136,14 +137,15 @@ class Plant:
             reply = b"*%d\r\n" % len(values) + b"".join(b"$%d\r\n%b\r\n" % (len(value), value) for value in values)
             began = time.perf_counter()
             self.line.data_received(reply)
-            self.departures.leave()
+            self.turn.leave()
             sent += time.perf_counter() - began
         await _turns_until(lambda: sum(len(wire.written) for _, wire in self.backs) == len(self.fronts))
         began = time.perf_counter()
         for back, wire in self.backs:
             wire.written.clear()
             back.data_received(ANSWER)
-        self.departures.leave()
+        self.turn.catch_up()
+        self.turn.leave()
         answered = time.perf_counter() - began
         for _, wire in self.fronts:
             assert wire.written.pop().startswith(b"HTTP/1.1 200 ")

@@ -105,7 +105,7 @@ class Sessions:
 
     def opened(self, handle: bytes, key: str, found: StoredSession | Tombstone | None, now: float) -> Session:
         """Return the session in what was read; raises `SessionEnded`, or `SessionExpired` if there is none left."""
-        found = alive(found)
+        found = found if isinstance(found, StoredSession) else alive(found)
         try:
             record = self._sealer.open(found.sealed, handle, key)
         except SealBroken as broken:

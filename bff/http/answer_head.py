@@ -41,7 +41,8 @@ _TAKEN: Final = frozenset(
 )
 # By these a shared cache is told to keep what Cache-Control says is private (RFC 9213 and its forerunners).
 _SHARED_CACHE: Final = frozenset({b"surrogate-control", b"edge-control", b"x-accel-expires"})
-_BODYLESS: Final = frozenset({204, 304})
+_NO_CONTENT: Final = 204
+_BODYLESS: Final = frozenset({_NO_CONTENT, 304})
 _MOST_NAMES = 2048
 _LONGEST_NAME = 64
 # What nearly every answer says of its connection, which names no field.
@@ -90,9 +91,11 @@ class AnswerHead:
     `lines` is the status line with the fields that pass, without any of the framing: `content_length`, `is_chunked`
     and `has_body` say how the body arrives, the front decides how it goes on. Raises `UpstreamUnavailable` for framing
     that is not plain `chunked`, one length, or the end of the connection.
+
+    `is_length_unknown` says that there is a body, and that nobody has told how long it will be.
     """
 
-    __slots__ = ("content_length", "has_body", "has_date", "is_chunked", "lines", "status")
+    __slots__ = ("content_length", "has_body", "has_date", "is_chunked", "is_length_unknown", "lines", "status")
 
     def __init__(
         self,
@@ -125,14 +128,15 @@ class AnswerHead:
             lines = _without_named(lines, connection)
         self.status = status
         self.content_length = content_length(taken.get(b"content-length"), _fault)
-        self.is_chunked = is_chunked(taken.get(b"transfer-encoding"), _fault)
+        self.is_chunked = b"transfer-encoding" in taken and is_chunked(taken[b"transfer-encoding"], _fault)
         if self.is_chunked and self.content_length is not None:
             raise _fault("framing")
         dates = taken.get(b"date")
         self.has_date = dates is not None
         if dates is not None:
             lines.append(b"Date: %b\r\n" % dates[0])
-        self.has_body = not (to_head_request or status in _BODYLESS)
+        self.has_body = has_body = not (to_head_request or status in _BODYLESS)
+        self.is_length_unknown = has_body and self.content_length is None
         if b"set-cookie" in taken:
             for value in taken[b"set-cookie"]:
                 name, separator, _ = value.partition(b"=")
@@ -148,11 +152,6 @@ class AnswerHead:
         self.lines = lines
 
     @property
-    def is_length_unknown(self) -> bool:
-        """Whether there is a body, and nobody has said how long it will be."""
-        return self.has_body and self.content_length is None
-
-    @property
     def ends_with_connection(self) -> bool:
         """Whether nothing but the end of the upstream's connection ends the body."""
         return self.is_length_unknown and not self.is_chunked
@@ -165,7 +164,7 @@ class AnswerHead:
         lines = self.lines
         if not self.has_date:
             lines.append(date)
-        if self.content_length is not None and self.status != HTTPStatus.NO_CONTENT:
+        if self.content_length is not None and self.status != _NO_CONTENT:
             lines.append(b"Content-Length: %d\r\n" % self.content_length)
         elif chunks:
             lines.append(b"Transfer-Encoding: chunked\r\n")

@@ -11,7 +11,7 @@ _MOST_DIGITS = 18
 
 def content_length(values: list[bytes] | None, fault: Callable[[str], GatewayError]) -> int | None:
     """Return the one length given in bytes, None if none is; raises `fault("….content_length")` for anything else."""
-    if values is None:
+    if not values:
         return None
     value = values[0].strip(b" \t")
     if len(values) != 1 or not value.isdigit() or len(value) > _MOST_DIGITS:
@@ -21,7 +21,7 @@ def content_length(values: list[bytes] | None, fault: Callable[[str], GatewayErr
 
 def is_chunked(values: list[bytes] | None, fault: Callable[[str], GatewayError]) -> bool:
     """Return whether the body is chunked; raises `fault("….transfer_encoding")` for all but `chunked` alone."""
-    if values is None:
+    if not values:
         return False
     if len(values) != 1 or values[0].strip(b" \t").lower() != b"chunked":
         raise fault("transfer_encoding")

@@ -8,7 +8,7 @@ that a name seen before costs one look-up.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from bff.errors import BadRequest
@@ -106,7 +106,7 @@ _MOST_NAMES = 2048
 _LONGEST_NAME = 64
 
 # What browsers and proxies usually say of the connection.
-_NAMES_NO_FIELD: Final = ([b"keep-alive"], [b"Keep-Alive"], [b"close"])
+_NAMES_NO_FIELD: Final = frozenset({b"keep-alive", b"Keep-Alive", b"close"})
 
 _kinds: dict[bytes, tuple[int, bytes]] = {}
 
@@ -129,49 +129,56 @@ def _fault(what: str) -> BadRequest:
 
 
 class RequestHead:
-    """A parsed header section; `passing` are the lines that may reach the upstream, `fields` is ours, by name."""
+    """A parsed header section; `passing` are the lines that may reach the upstream.
 
-    __slots__ = ("content_length", "fields", "is_chunked", "passing")
+    `single` returns the value of a field that the gateway reads, by its name in lower case; values of a field sent more
+    than once come joined, so they equal none expected.
+    """
+
+    __slots__ = ("_repeated", "content_length", "is_chunked", "passing", "single")
 
     def __init__(self, raw_fields: Sequence[tuple[bytes, bytes]]) -> None:
         passing: list[bytes] = []
-        fields: dict[bytes, list[bytes]] = {}
+        fields: dict[bytes, bytes] = {}
+        self._repeated: dict[bytes, list[bytes]] | None = None
         for name, value in raw_fields:
             kind, lower = _kinds.get(name) or _kind_of(name)
             if kind & _PASS:
                 passing.append(b"%b: %b\r\n" % (name, value))
             if kind & _TAKE:
                 if lower in fields:
-                    fields[lower].append(value)
+                    fields[lower] = self._repeat(lower, fields[lower], value)
                 else:
-                    fields[lower] = [value]
-        self.fields = fields
+                    fields[lower] = value
+        self.single: Callable[[bytes], bytes | None] = fields.get
         self.passing = passing
         self.content_length: int | None = None
         self.is_chunked = False
         if b"content-length" in fields or b"transfer-encoding" in fields:
-            self.content_length = content_length(fields.get(b"content-length"), _fault)
-            self.is_chunked = is_chunked(fields.get(b"transfer-encoding"), _fault)
+            self.content_length = content_length(self.all(b"content-length"), _fault)
+            self.is_chunked = is_chunked(self.all(b"transfer-encoding"), _fault)
             if self.is_chunked and self.content_length is not None:
                 raise _fault("both")
         connection = fields.get(b"connection")
         if connection is not None and connection not in _NAMES_NO_FIELD:
             self._withhold_named(connection)
 
-    def _withhold_named(self, connection: list[bytes]) -> None:
+    def _repeat(self, name: bytes, earlier: bytes, value: bytes) -> bytes:
+        if self._repeated is None:
+            self._repeated = {}
+        self._repeated.setdefault(name, [earlier]).append(value)
+        return earlier + b", " + value
+
+    def _withhold_named(self, connection: bytes) -> None:
         """Drop the fields that `Connection` declares to be for one hop only (RFC 9110 section 7.6.1)."""
-        named = {token.strip(b" \t").lower() for value in connection for token in value.split(b",")}
+        named = {token.strip(b" \t").lower() for token in connection.split(b",")}
         named -= {b"keep-alive", b"close", b"upgrade", b""}
         if named:
             self.passing = [line for line in self.passing if line.partition(b":")[0].lower() not in named]
 
-    def single(self, name: bytes) -> bytes | None:
-        """Return the field's value; values of a field sent more than once come joined, so they equal none expected."""
-        values = self.fields.get(name)
-        if values is None:
-            return None
-        return values[0] if len(values) == 1 else b", ".join(values)
-
     def all(self, name: bytes) -> list[bytes]:
         """Return every value of the field, in order."""
-        return self.fields.get(name, [])
+        if self._repeated is not None and name in self._repeated:
+            return self._repeated[name]
+        value = self.single(name)
+        return [] if value is None else [value]

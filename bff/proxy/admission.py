@@ -190,7 +190,8 @@ class Admission:
 
     def _admit_session(self, session: Session, token: AccessToken) -> None:
         context = self._context
-        self._judge_scope(token)
+        if self._route.require_scope:
+            self._judge_scope(token)
         if context.sessions.touch_due(session, context.clock()):
             context.sessions.touch_later(session)
         self._admit(token, session)

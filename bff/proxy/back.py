@@ -13,9 +13,9 @@ from typing import cast
 import httptools
 
 from bff.errors import UpstreamUnavailable
-from bff.proxy.departures import Departures, DepartureTransport
 from bff.proxy.receivers import AnswerReceiver, UpgradeReceiver
 from bff.proxy.sockets import notice_dead_peer, unread
+from bff.proxy.turn import AT_ONCE, Turn, TurnTransport
 
 _logger = logging.getLogger("bff.proxy")
 _MOST_INTERIM = 8
@@ -29,13 +29,13 @@ class Back(asyncio.Protocol):
     """The upstream's side of an exchange."""
 
     __slots__ = (
-        "_departures", "_fields", "_has_ended", "_in_head", "_interim", "_is_complete", "_is_in_doubt", "_is_lingering",
-        "_keep_alive", "_parser", "_section_size", "_status", "_tunnel", "_until_close", "generation", "has_answered",
+        "_fields", "_has_ended", "_in_head", "_interim", "_is_complete", "_is_in_doubt", "_is_lingering", "_keep_alive",
+        "_parser", "_section_size", "_status", "_tunnel", "_turn", "_until_close", "generation", "has_answered",
         "idle_since", "is_lost", "is_write_paused", "receiver", "served", "transport",
     )  # fmt: skip
 
-    def __init__(self, departures: Departures | None = None) -> None:
-        self._departures = departures
+    def __init__(self, turn: Turn = AT_ONCE) -> None:
+        self._turn = turn
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.receiver: AnswerReceiver | None = None
         self.is_lost = self.is_write_paused = self.has_answered = False
@@ -51,9 +51,7 @@ class Back(asyncio.Protocol):
         self._tunnel: UpgradeReceiver | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-        if self._departures is not None:
-            self.transport = DepartureTransport(self.transport, self._departures)
+        self.transport = TurnTransport(cast("asyncio.Transport", transport), self._turn)
         notice_dead_peer(self.transport)
 
     def start(self, receiver: AnswerReceiver) -> None:
@@ -65,11 +63,12 @@ class Back(asyncio.Protocol):
     @property
     def is_reusable(self) -> bool:
         """Whether the last answer left the connection fit for another request."""
+        transport = self.transport
         return (
             self._keep_alive
-            and not self.is_spoilt
+            and not (self._is_in_doubt or self.is_lost or transport.is_closing())
             # An upstream that answered before it had read the whole request might never read the rest.
-            and self.transport.get_write_buffer_size() == 0
+            and transport.get_write_buffer_size() == 0
         )
 
     @property
@@ -106,6 +105,10 @@ class Back(asyncio.Protocol):
     # What the event loop says.
 
     def data_received(self, data: bytes) -> None:
+        self._turn.arrived(self, data)
+
+    def read(self, data: bytes) -> None:
+        """Take what the upstream sent."""
         if self._is_lingering:
             return
         if self.receiver is None:
@@ -140,14 +143,16 @@ class Back(asyncio.Protocol):
             self.receiver.answer_flush()
 
     def eof_received(self) -> None:
+        self._turn.catch_up()
         # Over TLS only for a proper end: a connection that was cut ends without it (RFC 9112 section 9.8).
         self._has_ended = True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._turn.catch_up()
         self.is_lost = True
         if exc is not None and self.receiver is not None and (rest := unread(self.transport)):
             # It was a write that failed: the upstream may have answered, and closed without reading to the end.
-            self.data_received(rest)
+            self.read(rest)
         receiver, self.receiver = self.receiver, None
         if receiver is None:
             return

@@ -10,13 +10,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from bff.errors import GatewayError
-from bff.proxy.asgi_cycle import asgi_cycle
+from bff.proxy.asgi_cycle import asgi_cycle, waits_for_body
 from bff.proxy.client import Client
-from bff.proxy.departures import DepartureTransport
-from bff.proxy.patience import LINGER, Patience
+from bff.proxy.patience import HEAD_DEADLINE, LINGER, Patience
 from bff.proxy.refusal import refusal
 from bff.proxy.request import Request
 from bff.proxy.sockets import notice_dead_peer
+from bff.proxy.turn import TurnTransport
 
 if TYPE_CHECKING:
     from bff.proxy.context import ProxyContext
@@ -49,7 +49,7 @@ class BrowserSocket(HttpToolsProtocol):
         self.context = context
         self.browser = cast("Client", None)
         self.is_write_paused = False
-        self._patience = Patience(context.now)
+        self._patience = Patience(context.now + HEAD_DEADLINE)
         self._closes = False
         self._is_deaf = False
         self._is_lingering = False
@@ -58,13 +58,9 @@ class BrowserSocket(HttpToolsProtocol):
         self._after_head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(DepartureTransport(cast("asyncio.Transport", transport), self.context.departures))
+        super().connection_made(TurnTransport(cast("asyncio.Transport", transport), self.context.turn))
         self.browser = Client(self.context.clients, self.client[0] if self.client else "-")
         notice_dead_peer(self.transport)
-
-    def eof_received(self) -> None:
-        # Before the event loop closes the connection for it.
-        cast("DepartureTransport", self.transport).flush()
 
     @property
     def _is_busy(self) -> bool:
@@ -130,6 +126,17 @@ class BrowserSocket(HttpToolsProtocol):
             request_id, "-", "-", b"-", error.status, len(body), 0.0, None, self.browser.name, error.code
         )
         self._close_gently(is_request_complete=False)
+
+    def sweep(self, now: float) -> None:
+        """Close a connection whose head or body is late, that has been idle too long, or that does not read."""
+        if self._exchange is not None or not self._patience.is_over(now, self.transport):
+            return
+        if self._is_lingering or self.transport.is_closing():
+            self.transport.abort()
+        elif not self._is_busy:
+            self.transport.close()
+        elif self.is_write_paused or waits_for_body(self.cycle):
+            self.transport.abort()
 
     def shutdown(self) -> None:
         self.context.is_stopping = True

@@ -59,6 +59,5 @@ class Client:
         self.name, self.forwarded_fields = clients.of_peer(peer)
 
     def identify(self, head: RequestHead) -> None:
-        """Learn from a request's head whom the peer speaks for."""
-        if self._clients.trusts_proxies:
-            self.name, self.forwarded_fields = self._clients.of_request(self._peer, head)
+        """Learn from a request's head whom the peer speaks for, where there are trusted proxies at all."""
+        self.name, self.forwarded_fields = self._clients.of_request(self._peer, head)

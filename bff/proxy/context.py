@@ -16,10 +16,10 @@ from bff.http.routes import RouteTable
 from bff.http.step_up import StepUp
 from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.client import Clients
-from bff.proxy.departures import Departures
 from bff.proxy.open_sockets import OpenSockets
 from bff.proxy.pool import Origin, Pool
 from bff.proxy.session_watch import SessionWatch
+from bff.proxy.turn import Turn
 from bff.session.record import AccessToken
 from bff.session.store import SessionStore, StoredSession, Tombstone
 from bff.sessions import OnEvent, Session
@@ -240,8 +240,8 @@ class ProxyContext:
         self.clients = Clients(public_url, trusted_proxies)
         self.clock = clock
         self.proofs = proofs
-        self.departures = Departures()
-        self.pool = Pool(tls, mutual_tls, self.departures)
+        self.turn = Turn()
+        self.pool = Pool(tls, mutual_tls, self.turn)
         self.sockets = OpenSockets()
         self.watch = SessionWatch(sessions, clock, on_event)
         self.now = 0.0
@@ -258,12 +258,13 @@ class ProxyContext:
 
     def start(self) -> None:
         """Begin to enforce deadlines, one timer for all connections, and to listen to sessions that end."""
-        self.departures.start()
+        self.turn.start()
         self.watch.start()
         self._sweep()
 
     def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
+        self.turn.catch_up()
         self.now = now = loop.time()
         for exchange in tuple(self.exchanges):
             exchange.sweep(now)
@@ -271,7 +272,7 @@ class ProxyContext:
                 exchange.leave()
         self.watch.sweep(self.exchanges)
         # What is on its way to a browser is nothing that it has left unread.
-        self.departures.leave()
+        self.turn.leave()
         for front in tuple(self.fronts):
             front.sweep(now)
         self.pool.sweep(now)

@@ -67,7 +67,7 @@ class Exchange:
         self._request_head = b""
         self._out: list[bytes] = []
         self._report, self._chunks_answer = Report(), False
-        self._patience = Patience(context.now, STALL_LIMIT)
+        self._patience = Patience(context.now + STALL_LIMIT)
         self._deadline = context.now + route.timeout
 
     # From the head to the upstream.
@@ -188,7 +188,7 @@ class Exchange:
                 date=b"" if head.has_date else self._front.date_line,
             )
         )
-        return head.ends_with_connection
+        return is_length_unknown and not head.is_chunked
 
     def answer_body(self, data: bytes) -> None:
         """Take a piece of the answer's body; `answer_flush` passes it on."""

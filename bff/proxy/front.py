@@ -22,7 +22,7 @@ from uvicorn.server import ServerState
 from bff.errors import BadRequest, GatewayError, HeadersTooLarge
 from bff.http.request_head import RequestHead
 from bff.http.websocket import is_handshake
-from bff.proxy.asgi_cycle import add_body, end_body, is_remainder_small, waits_for_body
+from bff.proxy.asgi_cycle import add_body, end_body, is_remainder_small
 from bff.proxy.browser_socket import BrowserSocket
 from bff.proxy.exchange import Exchange
 from bff.proxy.incoming import HEAD_LIMIT, Incoming, check_host, judge
@@ -65,6 +65,7 @@ class Front(BrowserSocket):
         self.context.fronts.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.context.turn.catch_up()
         self.context.fronts.discard(self)
         exchange, self._exchange = self._exchange, None
         self._waiting.clear()
@@ -72,11 +73,20 @@ class Front(BrowserSocket):
             exchange.front_lost()
         super().connection_lost(exc)
 
+    def eof_received(self) -> None:
+        # After this the event loop closes the connection.
+        self.context.turn.catch_up()
+        self.context.turn.leave()
+
     def data_received(self, data: bytes) -> None:
+        self.context.turn.arrived(self, data)
+
+    def read(self, data: bytes) -> None:
+        """Take what the browser sent."""
         if self._tunnel is not None:
             self._tunnel.from_browser(data)
             return
-        if self._is_deaf:
+        if self._is_deaf or self.transport.is_closing():
             return
         if self._waiting:
             # Not paused: a browser that leaves must be noticed, whatever it has asked for.
@@ -174,8 +184,9 @@ class Front(BrowserSocket):
         try:
             path, query = judge(incoming)
             head = RequestHead(incoming.fields)
-            self.browser.identify(head)
-            check_host(head.all(b"host"), path, context.public_host, context.public_url.hostname)
+            if context.clients.trusts_proxies:
+                self.browser.identify(head)
+            check_host(head, path, context.public_host, context.public_url.hostname)
             route = context.routes.match(path)
             if route is None:
                 self._start_cycle(incoming, path, query)
@@ -250,7 +261,7 @@ class Front(BrowserSocket):
         if self._waiting:
             # Not from within the end of the one before: a long pipeline would nest as deep as it is long.
             self.loop.call_soon(self._serve_waiting)
-        else:
+        elif self.flow.read_paused:
             self.flow.resume_reading()
 
     def _serve_waiting(self) -> None:
@@ -267,17 +278,6 @@ class Front(BrowserSocket):
             rest = self._waiting.unread()
             if rest and not self._is_deaf:
                 self._read(rest)
-
-    def sweep(self, now: float) -> None:
-        """Close a connection whose head or body is late, that has been idle too long, or that does not read."""
-        if self._exchange is not None or not self._patience.is_over(now, self.transport):
-            return
-        if self._is_lingering or self.transport.is_closing():
-            self.transport.abort()
-        elif not self._is_busy:
-            self.transport.close()
-        elif self.is_write_paused or waits_for_body(self.cycle):
-            self.transport.abort()
 
     def _unreadable(self, error: GatewayError) -> None:
         """Read no further: where the next request begins is unknown."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from bff.errors import BadRequest, HeadersTooLarge
 from bff.http.hosts import names_us, parse_host
 from bff.http.targets import split_target
+
+if TYPE_CHECKING:
+    from bff.http.request_head import RequestHead
 
 HEAD_LIMIT = 32 * 1024
 FIELD_LIMIT = 100
@@ -56,14 +61,14 @@ def judge(incoming: Incoming) -> tuple[bytes, bytes | None]:
     return split_target(incoming.target)
 
 
-def check_host(values: list[bytes], path: bytes, public_host: bytes, public_hostname: str) -> None:
+def check_host(head: RequestHead, path: bytes, public_host: bytes, public_hostname: str) -> None:
     """Raise `BadRequest` unless there is exactly one `Host`, well formed and one of our names.
 
     `public_host` is the public one as browsers write it.
     """
-    if values == [public_host]:
+    if head.single(b"host") == public_host:
         return
-    host = parse_host(values)
+    host = parse_host(head.all(b"host"))
     if host is None:
         raise BadRequest("host.malformed")
     if path not in _ANY_HOST and not names_us(host, public_hostname):

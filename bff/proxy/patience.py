@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 HEAD_DEADLINE = 10.0
 """Seconds for a header section, and for every piece of a body that is not proxied."""
 
@@ -13,14 +15,14 @@ STALL_LIMIT = 60.0
 """Seconds in which a browser that is owed an answer must have read something of it."""
 
 
-class Patience:
-    """A deadline that moves on while the browser reads what it was answered; times are the event loop's."""
+class Patience(msgspec.Struct, eq=False, gc=False):
+    """A deadline that moves on while the browser reads what it was answered; times are the event loop's.
 
-    __slots__ = ("_backlog", "until")
+    `backlog` is what it had not read when last asked.
+    """
 
-    def __init__(self, now: float, seconds: float = HEAD_DEADLINE) -> None:
-        self.until = now + seconds
-        self._backlog = 0
+    until: float
+    backlog: int = 0
 
     def renew(self, now: float) -> None:
         """Begin again: the browser, or whoever it waits for, has moved."""
@@ -29,7 +31,7 @@ class Patience:
     def is_over(self, now: float, transport: asyncio.Transport) -> bool:
         """Whether the deadline has passed; to be asked regularly."""
         backlog = transport.get_write_buffer_size()
-        if backlog and backlog != self._backlog:
+        if backlog and backlog != self.backlog:
             self.until = max(self.until, now + STALL_LIMIT)
-        self._backlog = backlog
+        self.backlog = backlog
         return now > self.until

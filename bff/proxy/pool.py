@@ -12,7 +12,7 @@ import msgspec
 
 from bff.errors import UpstreamTimeout, UpstreamUnavailable
 from bff.proxy.back import Back
-from bff.proxy.departures import Departures
+from bff.proxy.turn import AT_ONCE, Turn
 
 CONNECT_TIMEOUT = 5.0
 # Shorter than the idle limits of common servers (5 s and up), so that a connection is given up here first.
@@ -20,7 +20,7 @@ IDLE_LIMIT = 4.0
 _MOST_IDLE = 1024
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True, cache_hash=True):
     """Where an upstream listens, and whether it is shown the client's certificate if it asks (RFC 8705 section 3)."""
 
     hostname: str
@@ -36,11 +36,11 @@ class Pool:
         self,
         tls: ssl.SSLContext | None,
         mutual_tls: ssl.SSLContext | None = None,
-        departures: Departures | None = None,
+        turn: Turn = AT_ONCE,
     ) -> None:
         self._tls = tls
         self._mutual_tls = mutual_tls
-        self._departures = departures
+        self._turn = turn
         self._idle: dict[Origin, deque[Back]] = {}
         self._is_closed = False
         self._generation = 0
@@ -66,7 +66,7 @@ class Pool:
             raise UpstreamUnavailable("upstream.tls")
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                make = partial(Back, self._departures)
+                make = partial(Back, self._turn)
                 _, back = await loop.create_connection(make, origin.hostname, origin.port, ssl=tls)
         except TimeoutError:
             raise UpstreamTimeout("upstream.connect_timeout") from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
     from bff.errors import GatewayError
     from bff.proxy.context import ProxiedRoute, ProxyContext
@@ -13,16 +15,13 @@ if TYPE_CHECKING:
 _CLIENT_CLOSED_REQUEST = 499
 
 
-class Report:
+class Report(msgspec.Struct, eq=False, gc=False):
     """What an exchange notes of itself; times are monotonic seconds, `status` 0 until there is one."""
 
-    __slots__ = ("answered_at", "sent", "sent_at", "status")
-
-    def __init__(self) -> None:
-        self.status = 0
-        self.sent = 0
-        self.sent_at = 0.0
-        self.answered_at = 0.0
+    status: int = 0
+    sent: int = 0
+    sent_at: float = 0.0
+    answered_at: float = 0.0
 
     def answered(self, status: int) -> None:
         """Note the status of the upstream's answer, and when it came."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -71,7 +72,6 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(SessionRecord)
 
 
 def encode_record(record: SessionRecord) -> bytes:
@@ -79,6 +79,5 @@ def encode_record(record: SessionRecord) -> bytes:
     return _encoder.encode(record)
 
 
-def decode_record(data: bytes) -> SessionRecord:
-    """Return the record; raises `msgspec.DecodeError` (or its subclass `ValidationError`) for anything else."""
-    return _decoder.decode(data)
+decode_record: Callable[[bytes], SessionRecord] = msgspec.msgpack.Decoder(SessionRecord).decode
+"""Return the record; raises `msgspec.DecodeError` (or its subclass `ValidationError`) for anything else."""

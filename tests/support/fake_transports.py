@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from bff.proxy.departures import DepartureTransport
+from bff.proxy.turn import Turn, TurnTransport
 
 HIGH_WATER = 64 * 1024
 
@@ -15,7 +15,7 @@ class FakeTransport(asyncio.Transport):
     """Behaves as a socket's transport does; everything the peer does is a method call.
 
     While `peer_reads` is False what is written piles up and pauses the protocol above `HIGH_WATER`, as the event loop
-    does it; `peer_takes_all` lets it go.
+    does it; `peer_takes_all` lets it go. What is received is dealt with at once, unless `ends_turn` is False.
     """
 
     def __init__(self, *, can_write_eof: bool = True, **extra: Any) -> None:
@@ -23,6 +23,7 @@ class FakeTransport(asyncio.Transport):
         self.protocol: asyncio.Protocol | None = None
         self.written = bytearray()
         self.writes = 0
+        self.ends_turn = True
         self.peer_reads = True
         self.was_aborted = False
         self.wrote_eof = False
@@ -69,9 +70,9 @@ class FakeTransport(asyncio.Transport):
 
     def take_written(self) -> bytes:
         """Return what was written since the last call, that which would leave with this turn too."""
-        own = getattr(self.protocol, "transport", None)
-        if isinstance(own, DepartureTransport):
-            own.flush()
+        if (turn := self._turn) is not None:
+            turn.catch_up()
+            turn.leave()
         taken = bytes(self.written)
         self.written.clear()
         return taken
@@ -85,6 +86,13 @@ class FakeTransport(asyncio.Transport):
                 self.lose()
             else:
                 self.protocol.data_received(data)
+                if self.ends_turn and (turn := self._turn) is not None:
+                    turn.catch_up()
+
+    @property
+    def _turn(self) -> Turn | None:
+        own = getattr(self.protocol, "transport", None)
+        return own.turn if isinstance(own, TurnTransport) else None
 
     # What the protocol asks for.
 

@@ -15,9 +15,9 @@ from bff.errors import GatewayError, StoreUnavailable
 from bff.proxy.back import Back
 from bff.proxy.bound_token import UpstreamProofs
 from bff.proxy.context import ProxiedRoute, ProxyContext
-from bff.proxy.departures import Departures
 from bff.proxy.front import Front
 from bff.proxy.pool import Origin, Pool
+from bff.proxy.turn import AT_ONCE
 from bff.session.cookies import decode_handle, encode_handle
 from bff.session.endings import alive
 from bff.session.record import AccessToken
@@ -160,7 +160,8 @@ class FakePool(Pool):
 
     def __init__(self) -> None:
         super().__init__(None)
-        self.departures = Departures()
+        self.turn = AT_ONCE
+        self.ends_turn = True
         self.backs: list[Back] = []
         self.transports: list[FakeTransport] = []
         self.may_connect = asyncio.Event()
@@ -172,7 +173,8 @@ class FakePool(Pool):
         await self.may_connect.wait()
         if self.failure is not None:
             raise self.failure
-        back, transport = Back(self.departures), FakeTransport()
+        back, transport = Back(self.turn), FakeTransport()
+        transport.ends_turn = self.ends_turn
         transport.connect(back)
         self.backs.append(back)
         self.transports.append(transport)
@@ -183,7 +185,7 @@ class FakePool(Pool):
 
 @dataclass
 class ProxyBench:
-    """Everything around a `Front`, under a test's control; `now` is what the sweep believes it to be."""
+    """Everything around a `Front`, under a test's control; `ends_turn` is that of all transports."""
 
     routes: Sequence[ProxiedRoute] = field(
         default_factory=lambda: [route_to("/api", 1, upstream_path=b"/v1"), route_to("/open", 1, reads_session=False)]
@@ -199,6 +201,7 @@ class ProxyBench:
     refusals: list[str] = field(default_factory=list)
     events: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
+    ends_turn: bool = True
 
     def note_refusal(self, error: GatewayError, request_id: str, route: str) -> None:
         """Be told why a call was refused."""
@@ -223,16 +226,18 @@ class ProxyBench:
             request_id_prefix="bench",
         )
         self.context.pool = self.pool
-        self.pool.departures = self.context.departures
+        self.pool.turn = self.context.turn
+        self.pool.ends_turn = self.ends_turn
         self.config = uvicorn.Config(self.application, ws="none", lifespan="off", log_config=None, loop="none")
         self.config.load()
         self.server_state = ServerState()
 
     def browser(self, **transport: Any) -> FakeTransport:
         """Return the transport of a new connection from a browser."""
-        self.context.departures.start()
+        self.context.turn.start()
         front = Front(self.context, self.config, self.server_state, {}, asyncio.get_running_loop())
         connection = FakeTransport(**transport)
+        connection.ends_turn = self.ends_turn
         connection.connect(front)
         return connection
 
@@ -242,13 +247,14 @@ class ProxyBench:
 
     def sweep_at(self, now: float) -> None:
         """Let the sweep look at everything at that time."""
+        self.context.turn.catch_up()
         self.context.now = now
         for exchange in tuple(self.context.exchanges):
             exchange.sweep(now)
             if self.context.is_stopping:
                 exchange.leave()
         self.context.watch.sweep(self.context.exchanges)
-        self.context.departures.leave()
+        self.context.turn.leave()
         for front in tuple(self.context.fronts):
             front.sweep(now)
         self.pool.sweep(now)

@@ -74,7 +74,7 @@ async def send(transport: FakeTransport, data: bytes, chance: random.Random) -> 
 async def play_request(seed: int) -> None:
     """Send a changed request; the upstream sees whole requests, each with the token, made of what was sent."""
     chance = random.Random(seed)
-    bench = ProxyBench()
+    bench = ProxyBench(ends_turn=False)
     browser = bench.browser()
     data = changed(chance.choice(REQUESTS), chance)
     is_personal = chance.random() < 0.5
@@ -110,7 +110,7 @@ async def play_request(seed: int) -> None:
 async def play_answer(seed: int) -> None:
     """Answer with changed bytes; the browser gets a whole answer, a refusal, or the end, and then its next answer."""
     chance = random.Random(seed)
-    bench = ProxyBench()
+    bench = ProxyBench(ends_turn=False)
     browser = bench.browser()
     method = chance.choice((b"GET", b"GET", b"HEAD", b"POST"))
     upstream = await bench.asked(browser, request(method, b"/open/1"))

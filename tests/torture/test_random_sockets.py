@@ -104,7 +104,7 @@ def _is_close_of_ours(data: bytes) -> bool:
 
 async def play(seed: int) -> None:
     chance = random.Random(seed)
-    bench = ProxyBench(routes=[route_to("/api", 1, websocket=True, max_body=LARGEST)])
+    bench = ProxyBench(routes=[route_to("/api", 1, websocket=True, max_body=LARGEST)], ends_turn=False)
     bench.context.watch.start()
     browser = Side(bench.browser())
     browser.fill(chance, is_browser=True)

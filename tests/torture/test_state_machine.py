@@ -108,7 +108,7 @@ class Conversation(RuleBasedStateMachine):
         self.loop.run_until_complete(self._begin())
 
     async def _begin(self) -> None:
-        self.bench = ProxyBench()
+        self.bench = ProxyBench(ends_turn=False)
         self.bench.context.watch.start()
 
     def _living_upstreams(self) -> list[Upstream]:
