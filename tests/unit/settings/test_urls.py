@@ -58,6 +58,17 @@ def test_plain_http_is_for_this_machine_alone_however_a_url_is_dressed_up(parse:
         parse(url)  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("parse", [parse_public_url, parse_issuer, parse_upstream_url])
+@pytest.mark.parametrize(
+    "host",
+    ["127.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.0.0.01", "127.0.0.1.", "1.2.3.4.5", "app.example.7"],
+)
+def test_a_name_that_ends_in_a_number_is_an_address_in_its_usual_form_or_nothing(parse: object, host: str) -> None:
+    with pytest.raises(Unacceptable) as refused:
+        parse(f"https://{host}")  # type: ignore[operator]
+    assert "host name" in refused.value.rule
+
+
 @pytest.mark.parametrize(
     "url, origin, hostname, port, host",
     [
