@@ -196,6 +196,18 @@ async def test_a_clock_that_is_set_back_freezes_nothing() -> None:
     assert await remote.newer_than(remote.latest or "", patient=False) == "version-4"
 
 
+async def test_nor_does_it_keep_a_failure() -> None:
+    source = Source()
+    now = [EPOCH]
+    remote: RemoteDocument[str] = RemoteDocument("document", source, lifetime=600, max_age=86400, clock=lambda: now[0])
+    source.failure = ProviderUnavailable("provider.connect")
+    with pytest.raises(ProviderUnavailable):
+        await remote.get()
+    source.failure = None
+    now[0] -= 3600
+    assert await remote.get() == "version-2"
+
+
 async def test_closing_cancels_a_fetch_under_way() -> None:
     remote = document(Source())
     waiter = asyncio.create_task(remote.get())
