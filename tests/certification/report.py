@@ -66,6 +66,9 @@ def _introduction(outcomes: Sequence[Outcome], suite_version: str, day: dt.date)
         "",
         "    python -m tests.certification --suite https://localhost:8443 --report docs/certification.md",
         "",
+        "With `--redis-url redis://localhost:6379 --workers 2` each module's gateway is two processes that share their",
+        "sessions.",
+        "",
         f"{summary(outcomes)}.",
     ]
 

@@ -126,7 +126,10 @@ async def test_a_renewed_certificate_is_shown_on_every_connection_from_then_on(t
         certificate.write_text(client_certificate()[0])
         await gateway._renewal.look()
         await call()
-    assert shown == [first] * 2 + [second] * 4, "the last one has no key: the one in use stays"
+        third = write_pair()
+        await gateway._renewal.look()
+        await call()
+    assert shown == [first] * 2 + [second] * 4 + [third] * 2, "one that has no key leaves the one in use"
     await gateway.close()
 
 

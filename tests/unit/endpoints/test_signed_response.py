@@ -68,6 +68,14 @@ async def test_an_encrypted_answer_is_refused_by_its_name(
     assert site.provider.forms("/token") == []
 
 
+@pytest.mark.parametrize("token", ["", "a", "a.b", "a.b.c.d", "a.b.c.d.e", "....", "a.b.c"])
+async def test_what_is_no_signed_answer_belongs_to_no_login(browser: Browser, site: Site, token: str) -> None:
+    await browser.begin()
+    assert (await come_back(browser, response=token)).status == 400
+    assert site.count("logins", "failed") == 1
+    assert site.provider.forms("/token") == []
+
+
 async def test_an_answer_signed_with_a_new_key_is_verified_with_the_new_key(browser: Browser, site: Site) -> None:
     request = await browser.begin()
     site.provider.rotate_key(1, kid="new")
