@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bff.asgi.request import Request
+from bff.errors import SessionEnded, SessionExpired
 from bff.session.cookies import SessionCookies, decode_handle
+from bff.sessions import Session, Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +28,14 @@ def presented_session(request: Request, cookies: SessionCookies) -> PresentedSes
         return PresentedSession(None)
     handle = decode_handle(values[0]) if len(values) == 1 else None
     return PresentedSession(handle, () if handle is not None else (cookies.clear_session(),))
+
+
+async def current_session(request: Request, cookies: SessionCookies, sessions: Sessions) -> Session | None:
+    """Return the session that is presented, None if it is over or none is; raises `StoreUnavailable`."""
+    handle = presented_session(request, cookies).handle
+    if handle is None:
+        return None
+    try:
+        return await sessions.resume(handle)
+    except (SessionExpired, SessionEnded):
+        return None

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from bff.asgi.answers import START_PAGE, ErrorPage, Refusal, redirection, with_cookies
 from bff.asgi.paths import login_link, resume_link
 from bff.asgi.request import Request
-from bff.endpoints.presented_session import presented_session
-from bff.errors import LoginFailed, SessionEnded, SessionExpired, StoreUnavailable
+from bff.endpoints.presented_session import current_session
+from bff.errors import LoginFailed, StoreUnavailable
 from bff.oauth.query import MalformedQuery, parse_parameters
 from bff.oauth.return_to import ReturnPath, parse_return_to
 from bff.session.cookies import SessionCookies
@@ -30,7 +30,7 @@ class ResumeEndpoint:
         self._cookies = cookies
 
     async def resume(self, request: Request) -> Response:
-        """Answer with a redirection or with a page that offers a new login; raises `StoreUnavailable`."""
+        """Answer with a redirection; raises a `Refusal` with a page that offers a new login, or to try again."""
         try:
             return_to = parse_return_to(parse_parameters(request.query, max_size=_LONGEST_QUERY).get("return_to"))
         except MalformedQuery:
@@ -46,7 +46,10 @@ class ResumeEndpoint:
     async def after_callback(
         self, request: Request, error: LoginFailed, return_to: ReturnPath, set_cookies: tuple[str, ...]
     ) -> Response:
-        """Answer a callback that belongs to no login of this browser: straight on, or by way of our own page."""
+        """Answer a callback that belongs to no login of this browser: straight on, or by way of our own page.
+
+        Raises a `Refusal` with that page, and `StoreUnavailable`.
+        """
         if not request.cookie(self._cookies.session_name):
             way_on = resume_link(return_to)
             links = ((way_on, "Continue"), START_PAGE)
@@ -57,14 +60,7 @@ class ResumeEndpoint:
         raise Refusal(error, _page(return_to), set_cookies)
 
     async def _is_logged_in(self, request: Request) -> bool:
-        handle = presented_session(request, self._cookies).handle
-        if handle is None:
-            return False
-        try:
-            await self._sessions.resume(handle)
-        except (SessionExpired, SessionEnded):
-            return False
-        return True
+        return await current_session(request, self._cookies, self._sessions) is not None
 
 
 def _page(return_to: ReturnPath) -> ErrorPage:

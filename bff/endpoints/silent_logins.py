@@ -17,8 +17,8 @@ from starlette.responses import Response
 from bff.asgi.answers import START_PAGE, ErrorPage, Refusal, page_answer, redirection, with_cookies
 from bff.asgi.paths import login_link
 from bff.asgi.request import Request
-from bff.endpoints.presented_session import presented_session
-from bff.errors import GatewayError, LoginFailed, SessionEnded, SessionExpired
+from bff.endpoints.presented_session import current_session
+from bff.errors import GatewayError, LoginFailed
 from bff.http.message_page import message_page
 from bff.oauth.authorization_response import AnotherUser, ProviderRefusal
 from bff.oauth.return_to import with_login_error
@@ -153,14 +153,8 @@ class SilentLogins:
 
     async def _logged_in(self, request: Request) -> str | None:
         """Return the user of the session that is presented, None if it is over or none is."""
-        handle = presented_session(request, self._cookies).handle
-        if handle is None:
-            return None
-        try:
-            session = await self._sessions.resume(handle)
-        except (SessionExpired, SessionEnded):
-            return None
-        return session.record.subject
+        session = await current_session(request, self._cookies, self._sessions)
+        return None if session is None else session.record.subject
 
     def _message(self, *, authenticated: bool, error: str | None = None, status: int = 200) -> Response:
         message: dict[str, object] = {"type": MESSAGE_TYPE, "authenticated": authenticated}

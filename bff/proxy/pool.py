@@ -93,7 +93,7 @@ class Pool:
         idle.append(back)
 
     def sweep(self, now: float) -> None:
-        """Close what has been idle too long; called about once a second."""
+        """Close what has been idle too long; called about twice a second."""
         for idle in self._idle.values():
             while idle and (idle[0].is_lost or now - idle[0].idle_since > IDLE_LIMIT):
                 idle.popleft().abandon()

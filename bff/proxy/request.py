@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Request(msgspec.Struct, frozen=True, eq=False, kw_only=True):
-    """Method, raw path, query and header section of one request; `started_at` is the event loop's time."""
+    """Method, raw path, query and header section of one request; `started_at` is in monotonic seconds."""
 
     method: bytes
     path: bytes
