@@ -128,10 +128,11 @@ def _check_is_own_frame(request: Request) -> None:
 
 
 def _check_is_navigation(request: Request) -> None:
-    """Raise `BadRequest` unless a person goes to a page of their own.
+    """Raise `BadRequest` unless a person goes to a page of their own, as far as the request tells.
 
     A script's call would end at the provider's login page without anybody seeing it, one made ahead of a click would
-    begin logins nobody wants, and a login in a frame invites click-jacking.
+    begin logins nobody wants, and a login in a frame invites click-jacking. What sends no Fetch Metadata is an old
+    browser or none, and its other fields tell nothing: `curl` has good reason to send `X-CSRF`, or to ask for JSON.
     """
     purposes = (request.single(b"sec-purpose"), request.single(b"purpose"), request.single(b"x-moz"))
     if any(word in purpose.lower() for purpose in purposes if purpose for word in _SPECULATIVE):
@@ -141,9 +142,5 @@ def _check_is_navigation(request: Request) -> None:
     if mode is not None:
         if mode != b"navigate" or destination not in (None, b"document"):
             raise BadRequest("login.not_a_navigation")
-    elif request.single(b"x-requested-with") is not None or request.single(b"x-csrf") is not None:
+    elif request.single(b"x-requested-with") is not None:
         raise BadRequest("login.not_a_navigation")
-    else:
-        accept = (request.single(b"accept") or b"*/*").lower()
-        if b"text/html" not in accept and b"*/*" not in accept:
-            raise BadRequest("login.not_a_navigation")
