@@ -80,14 +80,19 @@ class Request:
             accept=self.single(b"accept"),
         )
 
+    @property
+    def is_form(self) -> bool:
+        """Whether the body says that it is a form in URL encoding."""
+        media_type = (self.single(b"content-type") or b"").partition(b";")[0].strip(b" \t").lower()
+        return media_type == b"application/x-www-form-urlencoded"
+
     async def form_body(self, limit: int) -> bytes:
         """Return the body of a form post in URL encoding.
 
         Raises `BadRequest` for another media type and for a body that does not arrive, `BodyTooLarge` for more than
         `limit` bytes.
         """
-        media_type = (self.single(b"content-type") or b"").partition(b";")[0].strip(b" \t").lower()
-        if media_type != b"application/x-www-form-urlencoded":
+        if not self.is_form:
             raise BadRequest("body.media_type")
         try:
             async with asyncio.timeout(BODY_TIMEOUT):

@@ -48,8 +48,7 @@ class LogoutEndpoint:
         Raises `StoreUnavailable`, and then nobody is logged out and the cookies stay.
         """
         url = await self._end(request)
-        accept = (request.single(b"accept") or b"").lower()
-        if request.is_navigation and b"application/json" not in accept:
+        if _is_html_form(request):
             answer = redirection(url)
         else:
             answer = json_answer({"logout_url": url})
@@ -75,3 +74,10 @@ class LogoutEndpoint:
         if record is not None:
             self._provider.revoke_all_later(record)
         return record
+
+
+def _is_html_form(request: Request) -> bool:
+    """Whether a person waits for a page: without Fetch Metadata a form's body tells it as well as what is accepted."""
+    if b"application/json" in (request.single(b"accept") or b"").lower():
+        return False
+    return request.is_navigation or (request.single(b"sec-fetch-mode") is None and request.is_form)

@@ -47,6 +47,9 @@ async def test_a_form_is_redirected_there_with_303(browser: Browser) -> None:
     assert browser.session_cookie is None
 
 
+FORM = ("Content-Type", "application/x-www-form-urlencoded")
+
+
 @pytest.mark.parametrize(
     ("fields", "status"),
     [
@@ -56,6 +59,9 @@ async def test_a_form_is_redirected_there_with_303(browser: Browser) -> None:
         ([SAME_ORIGIN, ("Accept", "text/html, application/json")], 200),
         ([SAME_ORIGIN, ("Sec-Fetch-Mode", "navigate")], 303),
         ([SAME_ORIGIN, ("Sec-Fetch-Mode", "cors"), ("Accept", "text/html")], 200),
+        ([SAME_ORIGIN, ("Accept", "*/*"), FORM], 303),
+        ([SAME_ORIGIN, ("Accept", "application/json"), FORM], 200),
+        ([SAME_ORIGIN, ("Sec-Fetch-Mode", "cors"), FORM], 200),
     ],
 )
 async def test_who_navigates_is_redirected_and_who_calls_gets_json(site: Site, fields: Fields, status: int) -> None:
