@@ -48,10 +48,7 @@ class LogoutEndpoint:
         Raises `StoreUnavailable`, and then nobody is logged out and the cookies stay.
         """
         url = await self._end(request)
-        if _is_html_form(request):
-            answer = redirection(url)
-        else:
-            answer = json_answer({"logout_url": url})
+        answer = redirection(url) if _is_html_form(request) else json_answer({"logout_url": url})
         return with_cookies(answer, (self._cookies.clear_session(), *self._pending.clear_all(request)))
 
     async def _end(self, request: Request) -> str:
