@@ -24,8 +24,11 @@ demo: $(VENV)/.installed
 demo-check: $(VENV)/.installed
 	@$(BIN)/python -m bff.demo --check
 
+# In several processes, for many tests wait; then alone what measures memory or keeps a processor busy.
 test: $(VENV)/.installed
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --ignore tests/torture; \
+	status=$$?; \
+	$(BIN)/python -m pytest tests/torture && exit $$status
 
 test-browser: $(VENV)/.installed
 	@$(BIN)/python -m pytest tests/browser

@@ -29,7 +29,17 @@ from tests.support.redis_servers import (
     wait_until,
 )
 from tests.support.server_certificates import server_certificate
-from tests.support.store_attempts import LONG, create, eventually, operations, refusal, until_refused
+from tests.support.store_attempts import (
+    LONG,
+    create,
+    eventually,
+    operations,
+    patient_stores,
+    refusal,
+    until_refused,
+)
+
+__all__ = ["patient_stores"]
 
 KEYS = [f"{number:064x}" for number in range(30)]
 
@@ -83,6 +93,7 @@ def owner(cluster: list[RedisProcess], store: RedisStore, key: str) -> int:
     return min(key_slot(name(store, key)) // (16384 // 3), 2)
 
 
+@pytest.mark.usefixtures("patient_stores")
 async def test_reads_of_all_nodes_at_once_each_get_their_own(cluster: list[RedisProcess], store: RedisStore) -> None:
     assert {owner(cluster, store, key) for key in KEYS} == {0, 1, 2}
     for _ in range(20):
@@ -99,6 +110,7 @@ async def test_the_first_thing_a_store_does_may_be_a_read(cluster: list[RedisPro
         assert await fresh.read(KEYS[0]) == live(KEYS[0])
 
 
+@pytest.mark.usefixtures("patient_stores")
 async def test_after_all_connections_were_killed_the_next_calls_work(
     cluster: list[RedisProcess], store: RedisStore
 ) -> None:
@@ -110,6 +122,7 @@ async def test_after_all_connections_were_killed_the_next_calls_work(
         assert list(await asyncio.gather(*(store.read(key) for key in KEYS))) == [live(key) for key in KEYS]
 
 
+@pytest.mark.usefixtures("patient_stores")
 async def test_a_slot_that_moves_is_followed_at_every_stage(cluster: list[RedisProcess], store: RedisStore) -> None:
     key = KEYS[0]
     slot, source = key_slot(name(store, key)), cluster[owner(cluster, store, key)]

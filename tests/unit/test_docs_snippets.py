@@ -160,7 +160,9 @@ def test_every_picture_and_output_is_known(block: Block) -> None:
 def test_what_make_runs_is_what_the_tests_run() -> None:
     makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
     assert "demo: $(VENV)/.installed\n\t@$(BIN)/python -m bff.demo\n" in makefile
-    assert "test: $(VENV)/.installed\n\t@$(BIN)/python -m pytest\n" in makefile
+    first, _, then = makefile.partition("test: $(VENV)/.installed\n")[2].partition("\n\n")[0].splitlines()
+    assert first == "\t@$(BIN)/python -m pytest --numprocesses auto --ignore tests/torture; \\"
+    assert then == "\t$(BIN)/python -m pytest tests/torture && exit $$status"
 
 
 @pytest.mark.parametrize("block", environments(), ids=str)
