@@ -231,6 +231,8 @@ class Back(asyncio.Protocol):
 
     def _switch(self, rest: bytes) -> None:
         self._tunnel = tunnel = cast("UpgradeReceiver", self.receiver)
+        self._turn = AT_ONCE
+        cast("TurnTransport", self.transport).hurry()
         tunnel.upgraded(self._fields)
         if rest and self.receiver is not None:
             tunnel.from_upstream(rest)

@@ -16,7 +16,7 @@ from bff.proxy.patience import HEAD_DEADLINE, LINGER, Patience
 from bff.proxy.refusal import refusal
 from bff.proxy.request import Request
 from bff.proxy.sockets import notice_dead_peer
-from bff.proxy.turn import TurnTransport
+from bff.proxy.turn import AT_ONCE, TurnTransport
 
 if TYPE_CHECKING:
     from bff.proxy.context import ProxyContext
@@ -34,7 +34,7 @@ class BrowserSocket(HttpToolsProtocol):
     # Beside the dictionary that uvicorn's class has: every call looks at these, and thousands of connections at once.
     __slots__ = (
         "_after_head", "_closes", "_exchange", "_is_deaf", "_is_lingering", "_patience", "_tunnel", "browser",
-        "context", "is_write_paused",
+        "context", "is_write_paused", "turn",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +47,7 @@ class BrowserSocket(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.context = context
+        self.turn = context.turn
         self.browser = cast("Client", None)
         self.is_write_paused = False
         self._patience = Patience(context.now + HEAD_DEADLINE)
@@ -58,7 +59,7 @@ class BrowserSocket(HttpToolsProtocol):
         self._after_head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(TurnTransport(cast("asyncio.Transport", transport), self.context.turn))
+        super().connection_made(TurnTransport(cast("asyncio.Transport", transport), self.turn))
         self.browser = Client(self.context.clients, self.client[0] if self.client else "-")
         notice_dead_peer(self.transport)
 
@@ -86,6 +87,9 @@ class BrowserSocket(HttpToolsProtocol):
     def open_tunnel(self, tunnel: Tunnel) -> None:
         """Give the tunnel all that comes from now on, and first what came behind the handshake."""
         self._tunnel = tunnel
+        # With a frame there is too little to do for it to wait.
+        self.turn = AT_ONCE
+        cast("TurnTransport", self.transport).hurry()
         rest, self._after_head = self._after_head, b""
         if rest:
             tunnel.from_browser(rest)

@@ -79,7 +79,7 @@ class Front(BrowserSocket):
         self.context.turn.leave()
 
     def data_received(self, data: bytes) -> None:
-        self.context.turn.arrived(self, data)
+        self.turn.arrived(self, data)
 
     def read(self, data: bytes) -> None:
         """Take what the browser sent."""

@@ -119,6 +119,11 @@ class TurnTransport(asyncio.Transport):
         else:
             self._send(data)
 
+    def hurry(self) -> None:
+        """From now on let nothing wait."""
+        self.flush()
+        self.turn = AT_ONCE
+
     def flush(self) -> None:
         """Send what waits."""
         held = self._held

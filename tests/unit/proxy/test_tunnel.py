@@ -48,6 +48,15 @@ async def opened() -> tuple[ProxyBench, FakeTransport, FakeTransport]:
     return bench, browser, upstream
 
 
+async def test_frames_do_not_wait_for_the_end_of_the_turn() -> None:
+    _, browser, upstream = await opened()
+    browser.ends_turn = upstream.ends_turn = False
+    browser.receive(up := from_browser(b"up"))
+    assert upstream.written == up
+    upstream.receive(down := frame(b"down"))
+    assert browser.written == down
+
+
 async def refused(fields: bytes, *, bench: ProxyBench | None = None) -> int:
     bench = bench or bench_with_sockets()
     browser = bench.browser()

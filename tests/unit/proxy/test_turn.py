@@ -252,3 +252,12 @@ async def test_a_departure_transport_is_otherwise_the_one_beneath() -> None:
     assert transport.is_reading()
     assert (transport.can_write_eof(), transport.is_closing()) == (True, False)
     assert transport.get_extra_info("peername") == ("192.0.2.7", 40000)
+
+
+async def test_after_hurry_nothing_waits() -> None:
+    inner, transport = opened()
+    transport.write(b"a")
+    transport.hurry()
+    assert inner.written == b"a"
+    transport.write(b"b")
+    assert inner.written == b"ab"
