@@ -143,7 +143,7 @@ class SessionStore(Protocol):
         ...
 
     async def acquire(self, name: str, *, owner: str, lifetime: float) -> bool:
-        """Take a lease; True also if `owner` has it already (an answer may have been lost on the way)."""
+        """Take a lease; True also if `owner` has it already (an answer may have been lost), and it begins anew."""
         ...
 
     async def release(self, name: str, *, owner: str) -> None:

@@ -109,11 +109,10 @@ class MemoryStore:
     async def acquire(self, name: str, *, owner: str, lifetime: float) -> bool:
         """Take a lease."""
         now = self._now()
-        holder = self._values.get(name)
-        if holder is None:
-            self._values.set(name, owner.encode(), now + lifetime)
-            return True
-        return holder == owner.encode()
+        if self._values.get(name) not in (None, owner.encode()):
+            return False
+        self._values.set(name, owner.encode(), now + lifetime)
+        return True
 
     async def release(self, name: str, *, owner: str) -> None:
         """Give a lease back."""

@@ -41,10 +41,11 @@ class Script:
 
 
 TAKE: Final = Script("""
--- the key, the value, its lifetime: write if nothing is there; 1 also if this very value is there
+-- the key, the value, its lifetime: write if nothing is there; 1 also if this very value is there, which begins anew
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
-if redis.call('GET', KEYS[1]) == ARGV[1] then return 1 end
-return 0
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
 """)
 
 UPDATE: Final = Script("""

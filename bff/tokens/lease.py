@@ -23,13 +23,23 @@ class Lease:
     async def acquire(self) -> bool:
         """Return whether the lease is ours, as it may be already; raises `StoreUnavailable`, and then it is not."""
         try:
-            return await self._store.acquire(self._name, owner=self._owner, lifetime=self._lifetime)
+            return await self._take()
         except StoreUnavailable:
             # It may have been acquired and the answer lost.
             await self.release()
             raise
 
+    async def renew(self) -> None:
+        """Let a lease that is ours begin anew, or take it again; raises `StoreUnavailable`, and then it is as it was.
+
+        What it protects is not done: to give it back because the store failed for a moment would let another in.
+        """
+        await self._take()
+
     async def release(self) -> None:
         """Give the lease back; if the store cannot be told, it ends by itself."""
         with contextlib.suppress(StoreUnavailable):
             await self._store.release(self._name, owner=self._owner)
+
+    async def _take(self) -> bool:
+        return await self._store.acquire(self._name, owner=self._owner, lifetime=self._lifetime)

@@ -92,7 +92,7 @@ class RefreshedTokensWriter:
                 delay = min(2 * delay, _LAST_RETRY)
                 try:
                     # The store may have been away for longer than the lease lives.
-                    await lease.acquire()
+                    await lease.renew()
                     await self._write(session, change, tokens)
                 except StoreUnavailable:
                     continue

@@ -315,6 +315,15 @@ async def test_an_owner_recognises_its_lease(store: SessionStore) -> None:
     assert await store.acquire("lease", owner="one", lifetime=LONG)
 
 
+async def test_an_owners_lease_begins_anew_when_it_is_taken_again(
+    store: SessionStore, other_store: SessionStore, place: Place
+) -> None:
+    await store.acquire("lease", owner="one", lifetime=SHORT)
+    assert await store.acquire("lease", owner="one", lifetime=LONG)
+    await place.outlive(SHORT)
+    assert not await other_store.acquire("lease", owner="two", lifetime=LONG)
+
+
 async def test_a_lease_is_given_back_by_its_owner_only(store: SessionStore, other_store: SessionStore) -> None:
     assert await store.acquire("lease", owner="one", lifetime=LONG)
     await other_store.release("lease", owner="two")

@@ -132,10 +132,9 @@ class AgainstAModel(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), owner=st.sampled_from(["one", "two"]), lifetime=lifetimes)
     def acquire(self, name: str, owner: str, lifetime: int) -> None:
-        holder = self.holder(name)
-        succeeds = holder in {None, owner.encode()}
+        succeeds = self.holder(name) in {None, owner.encode()}
         assert self.result(self.store.acquire(name, owner=owner, lifetime=lifetime)) is succeeds
-        if holder is None:
+        if succeeds:
             self.leases[name] = (owner.encode(), self.clock() + lifetime)
 
     @rule(name=st.sampled_from(NAMES), owner=st.sampled_from(["one", "two"]))

@@ -75,6 +75,24 @@ async def test_while_one_instance_cannot_write_its_tokens_no_other_uses_the_spen
     assert not fleet.double.reuse_detected
 
 
+async def test_the_lease_of_tokens_that_are_not_yet_written_is_not_given_back_when_the_store_fails_once_more() -> None:
+    """It may fail when asked for the lease and be back when the next thing is asked."""
+    fleet = Fleet(size=2)
+    session = await fleet.log_in(lifetime=1000)
+    await asyncio.sleep(941)
+
+    async def fail() -> None:
+        raise StoreUnavailable("store.timeout")
+
+    fleet[0].store.before["update"] = fail
+    await fleet[0].call(session.handle)
+    fleet[0].store.before["acquire"] = fail
+    await asyncio.sleep(5)
+    assert await fleet.memory.get(f"refresh:{session.key}") is not None
+    assert await fleet[1].call(session.handle) == "access-0"
+    assert fleet.token_requests == 1
+
+
 async def test_an_update_whose_answer_was_lost_is_recognised_and_nothing_is_asked_twice() -> None:
     fleet = Fleet()
     session = await fleet.log_in()
