@@ -31,7 +31,7 @@ _Stamps = tuple[tuple[int, int, int] | None, ...]
 
 
 class CredentialRenewal:
-    """Looks after the credentials of `settings`; `use` is given each renewal, and raises `OSError` or `ValueError`.
+    """Looks after the credentials of `settings`; `use` is given each renewal, and raises if it cannot take it.
 
     `clock` tells seconds since the epoch; `interval` is in seconds.
     """
@@ -84,7 +84,7 @@ class CredentialRenewal:
                 variable, _, explanation = line.partition(": ")
                 event(logging.ERROR, "credentials.unusable", variable=variable, explanation=explanation)
             return
-        except (OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the next files may be better
             # Its text may quote what is in the file.
             event(logging.ERROR, "credentials.unusable", reason=type(error).__name__)
             return

@@ -175,7 +175,7 @@ async def test_a_file_that_is_gone_leaves_what_is_in_use(files: Files, caplog: p
     assert [used.client_secret for used in renewal.used] == [Secret("second-secret")]
 
 
-@pytest.mark.parametrize("failure", [OSError("canary"), ValueError("canary")])
+@pytest.mark.parametrize("failure", [OSError("canary"), ValueError("canary"), RuntimeError("canary")])
 async def test_what_its_users_cannot_take_is_an_error_that_quotes_nothing(
     files: Files, caplog: pytest.LogCaptureFixture, failure: Exception
 ) -> None:
