@@ -18,6 +18,9 @@ from typing import Any, Protocol
 LARGE = 16 * 1024
 """Bytes above which nothing waits: a large piece is worth the change, and must not pile up."""
 
+MOST_ARRIVALS = 512
+"""Pieces that wait at most, with `LARGE` a bound on the memory of a turn however many connections there are."""
+
 _logger = logging.getLogger("bff.proxy")
 
 
@@ -57,6 +60,9 @@ class Turn:
             self._arrivals.append((reader, data))
             if not self.is_announced:
                 self.announce()
+            if len(self._arrivals) == MOST_ARRIVALS:
+                self.leave()
+                self.catch_up()
         else:
             self.catch_up()
             reader.read(data)

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from bff.proxy.turn import LARGE, Turn, TurnTransport
+from bff.proxy.turn import LARGE, MOST_ARRIVALS, Turn, TurnTransport
 from tests.support.fake_transports import FakeTransport, turns
 from tests.support.proxy_bench import ProxyBench, request
 
@@ -58,6 +58,18 @@ async def test_a_large_piece_does_not_wait_but_comes_after_what_arrived_before_i
     turn.arrived(first, b"x")
     turn.arrived(second, bytes(LARGE + 1))
     assert notes == ["a1", f"b{LARGE + 1}"]
+
+
+async def test_no_more_pieces_wait_than_the_limit() -> None:
+    turn, notes = started(), list[str]()
+    inner, transport = opened(turn)
+    transport.write(b"a")
+    reader = Reader("a", notes)
+    for _ in range(MOST_ARRIVALS - 1):
+        turn.arrived(reader, b"x")
+    assert (len(notes), inner.writes) == (0, 0)
+    turn.arrived(reader, b"x")
+    assert (len(notes), inner.writes) == (MOST_ARRIVALS, 1)
 
 
 async def test_a_reader_that_fails_loses_its_own_connection_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
