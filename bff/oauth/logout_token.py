@@ -29,7 +29,8 @@ DEFAULT_LIFETIME = 120.0
 MAX_AGE = 600.0
 
 _KIND = "logout_token"
-_TYPES = frozenset({"logout+jwt"})
+# The second says no more than that it is a JWT; Keycloak before 25 and authentik before 2025.12 have it (section 4.1).
+_TYPES = frozenset({"logout+jwt", "jwt"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,12 +70,12 @@ def test_identifiers_must_be_identifiers(claim: str, value: object) -> None:
     assert _refused_with(**{claim: value}) == f"logout_token.{claim}"
 
 
-@pytest.mark.parametrize("typ", ["logout+jwt", "application/logout+jwt", "LOGOUT+JWT", ...])
-def test_the_type_of_logout_tokens_or_none_is_accepted(typ: object) -> None:
+@pytest.mark.parametrize("typ", ["logout+jwt", "application/logout+jwt", "LOGOUT+JWT", "JWT", ...])
+def test_the_type_of_logout_tokens_or_of_any_jwt_or_none_is_accepted(typ: object) -> None:
     assert _validate(_sign(logout_token_claims(), typ=typ)).token_id == "logout-1"
 
 
-@pytest.mark.parametrize("typ", ["JWT", "at+jwt", "secevent+jwt", "dpop+jwt", "", None, 1])
+@pytest.mark.parametrize("typ", ["at+jwt", "secevent+jwt", "dpop+jwt", "oauth-authz-req+jwt", "JOSE", "", None, 1])
 def test_any_other_type_is_refused(typ: object) -> None:
     assert _refusal(_sign(logout_token_claims(), typ=typ)) == "logout_token.type"
 
@@ -187,10 +187,7 @@ def test_a_nonce_is_refused(nonce: object) -> None:
 
 def test_an_id_token_does_not_log_anybody_out() -> None:
     for typ in ("JWT", ...):
-        assert _refusal(sign(id_token_claims(sid="session-1", jti="1"), typ=typ)) in (
-            "logout_token.type",
-            "logout_token.events",
-        )
+        assert _refusal(sign(id_token_claims(sid="session-1", jti="1"), typ=typ)) == "logout_token.events"
 
 
 def test_a_logout_token_does_not_log_anybody_in() -> None:
