@@ -105,7 +105,11 @@ class Back(asyncio.Protocol):
     # What the event loop says.
 
     def data_received(self, data: bytes) -> None:
-        self._turn.arrived(self, data)
+        if self.receiver is None:
+            # At once: before the end of the turn the connection could be taken for a call, and this for its answer.
+            self.read(data)
+        else:
+            self._turn.arrived(self, data)
 
     def read(self, data: bytes) -> None:
         """Take what the upstream sent."""

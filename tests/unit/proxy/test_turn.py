@@ -132,6 +132,20 @@ async def test_an_upstream_that_closes_at_once_has_its_answer_read_first() -> No
     assert browser.take_written().endswith(b"ok")
 
 
+async def test_what_an_idle_connection_sends_is_never_the_answer_to_a_call_of_the_same_turn() -> None:
+    bench = ProxyBench(ends_turn=False)
+    browser = bench.browser()
+    upstream = await bench.asked(browser, request(b"GET", b"/open/x"))
+    upstream.receive(OK)
+    await turns()
+    assert browser.take_written().endswith(b"ok")
+    assert bench.context.pool.idle_count == 1
+    (origin,) = bench.context.pool._idle
+    upstream.receive(OK.replace(b"ok", b"no"))
+    # As when the session that a call waits for is told in this very turn.
+    assert bench.context.pool.take(origin) is None
+
+
 async def test_nothing_is_read_of_a_browser_whose_connection_is_being_cut() -> None:
     bench = ProxyBench(ends_turn=False)
     browser = bench.browser()
