@@ -109,7 +109,8 @@ class Back(asyncio.Protocol):
             # At once: before the end of the turn the connection could be taken for a call, and this for its answer.
             self.read(data)
         else:
-            self._turn.arrived(self, data)
+            turn = self._turn
+            turn.arrived(turn.answers, self, data)
 
     def read(self, data: bytes) -> None:
         """Take what the upstream sent."""

@@ -90,7 +90,7 @@ class BrowserSocket(HttpToolsProtocol):
         # With a frame there is too little to do for it to wait.
         self.turn = AT_ONCE
         cast("TurnTransport", self.transport).hurry()
-        rest, self._after_head = self._after_head, b""
+        rest, self._after_head = self._after_head + self.context.turn.taken_out(self), b""
         if rest:
             tunnel.from_browser(rest)
         self.flow.resume_reading()

@@ -79,7 +79,8 @@ class Front(BrowserSocket):
         self.context.turn.leave()
 
     def data_received(self, data: bytes) -> None:
-        self.turn.arrived(self, data)
+        turn = self.turn
+        turn.arrived(turn.requests, self, data)
 
     def read(self, data: bytes) -> None:
         """Take what the browser sent."""

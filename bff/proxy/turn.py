@@ -1,7 +1,7 @@
 """One turn of the event loop: all that arrives in it is dealt with in a row, and all that is written leaves in a row.
 
-     sockets are read ──► arrivals ──► dealt with, in their order ──► departures ──► sockets are written
-                          └──────────── at the end of the turn ──────────────┘
+     sockets are read ──► answers, then some of the requests ──► dealt with ──► departures ──► sockets are written
+                          └────────────── at the end of the turn ──────────────┘
 
 Left to itself the event loop reads a socket, lets us deal with what came, sends what that made us write, and only then
 looks at the next socket. Each time the processor changes over from the system's code to ours and back, and whoever is
@@ -13,13 +13,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from typing import Any, Protocol
 
 LARGE = 16 * 1024
 """Bytes above which nothing waits: a large piece is worth the change, and must not pile up."""
 
-MOST_ARRIVALS = 512
-"""Pieces that wait at most, with `LARGE` a bound on the memory of a turn however many connections there are."""
+MOST_REQUESTS = 64
+"""Pieces from browsers that one turn deals with. The others wait until the answers that have arrived meanwhile were
+dealt with: so few calls are under way at once that what they need is still in the processor's caches."""
+
+MOST_WAITING = 1024
+"""Pieces that wait at most, with `LARGE` a bound on their memory however many connections there are."""
 
 _logger = logging.getLogger("bff.proxy")
 
@@ -34,15 +39,20 @@ class Reader(Protocol):
         ...
 
 
+Arrivals = deque[tuple[Reader, bytes]]
+"""What has arrived, in its order, and for whom."""
+
+
 class Turn:
     """What has arrived and what is to leave; until `start` nothing waits."""
 
-    __slots__ = ("_arrivals", "_loop", "departures", "is_announced", "is_started")
+    __slots__ = ("_loop", "answers", "departures", "is_announced", "is_started", "requests")
 
     def __init__(self) -> None:
         self.is_started = self.is_announced = False
         self.departures: list[TurnTransport] = []
-        self._arrivals: list[tuple[Reader, bytes]] = []
+        self.requests: Arrivals = deque()
+        self.answers: Arrivals = deque()
 
     def start(self) -> None:
         """Begin to let things wait; to be called within the event loop."""
@@ -54,30 +64,32 @@ class Turn:
         self.is_announced = True
         self._loop.call_soon(self._end)
 
-    def arrived(self, reader: Reader, data: bytes) -> None:
-        """Have the reader read the data; all that arrived before is read first."""
+    def arrived(self, arrivals: Arrivals, reader: Reader, data: bytes) -> None:
+        """Have the reader read the data, after all that arrived before; `arrivals` is `requests` or `answers`."""
         if self.is_started and len(data) <= LARGE:
-            self._arrivals.append((reader, data))
+            arrivals.append((reader, data))
             if not self.is_announced:
                 self.announce()
-            if len(self._arrivals) == MOST_ARRIVALS:
-                self.leave()
-                self.catch_up()
+            if len(arrivals) == MOST_WAITING:
+                self._go_on()
         else:
             self.catch_up()
             reader.read(data)
 
     def catch_up(self) -> None:
         """Deal with all that has arrived; to be called before the end of a connection is dealt with."""
-        while self._arrivals:
-            arrivals, self._arrivals = self._arrivals, []
-            for reader, data in arrivals:
-                try:
-                    reader.read(data)
-                except Exception:
-                    # As the event loop does it: it concerns one connection only.
-                    _logger.exception("proxy.internal_error")
-                    reader.transport.abort()
+        while self.answers or self.requests:
+            _deal_with(self.answers, MOST_WAITING)
+            _deal_with(self.requests, MOST_WAITING)
+
+    def taken_out(self, reader: object) -> bytes:
+        """Return what waits of a browser's connection, for whoever deals with it from now on."""
+        of_reader = [data for waiting, data in self.requests if waiting is reader]
+        if of_reader:
+            others = [arrival for arrival in self.requests if arrival[0] is not reader]
+            self.requests.clear()
+            self.requests.extend(others)
+        return b"".join(of_reader)
 
     def leave(self) -> None:
         """Send all that was written."""
@@ -87,9 +99,27 @@ class Turn:
 
     def _end(self) -> None:
         self.is_announced = False
+        self._go_on()
+        if self.requests and not self.is_announced:
+            self.announce()
+
+    def _go_on(self) -> None:
         # In this order, so that others have something to do while we have.
         self.leave()
-        self.catch_up()
+        _deal_with(self.answers, MOST_WAITING)
+        _deal_with(self.requests, MOST_REQUESTS)
+
+
+def _deal_with(arrivals: Arrivals, most: int) -> None:
+    while arrivals and most:
+        most -= 1
+        reader, data = arrivals.popleft()
+        try:
+            reader.read(data)
+        except Exception:
+            # As the event loop does it: it concerns one connection only.
+            _logger.exception("proxy.internal_error")
+            reader.transport.abort()
 
 
 AT_ONCE = Turn()

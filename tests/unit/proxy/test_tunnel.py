@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bff.proxy import open_sockets
+from bff.proxy.turn import MOST_REQUESTS
 from tests.support import fake_transports
 from tests.support.fake_transports import FakeTransport, turns
 from tests.support.frames import BINARY, CLOSE, CONTINUATION, PING, TEXT, frame, from_browser, read_frames
@@ -64,6 +65,25 @@ async def refused(fields: bytes, *, bench: ProxyBench | None = None) -> int:
     await turns()
     assert not bench.pool.backs
     return int(browser.take_written()[9:12])
+
+
+async def test_frames_that_come_too_early_are_in_order_though_they_waited_when_the_socket_opened() -> None:
+    bench = ProxyBench(routes=[route_to("/api", 1, websocket=True)], ends_turn=False)
+    browser, crowd = bench.browser(), bench.browser()
+    browser.receive(HANDSHAKE)
+    for _ in range(14 * MOST_REQUESTS):
+        crowd.receive(b"\r\n")
+    browser.receive(from_browser(b"first"))
+    browser.receive(from_browser(b"second"))
+    await turns()
+    (upstream,) = bench.pool.transports
+    upstream.receive(AGREED)
+    await turns(1)
+    assert bench.context.turn.requests, "so many that the two still wait"
+    browser.receive(from_browser(b"third"))
+    await turns(20)
+    frames = [from_browser(text) for text in (b"first", b"second", b"third")]
+    assert upstream.take_written().endswith(b"\r\n\r\n" + b"".join(frames))
 
 
 async def test_a_handshake_is_judged_like_a_call_and_carries_the_token() -> None:

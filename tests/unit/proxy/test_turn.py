@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from bff.proxy.turn import LARGE, MOST_ARRIVALS, Turn, TurnTransport
+from bff.proxy.turn import LARGE, MOST_REQUESTS, MOST_WAITING, Turn, TurnTransport
 from tests.support.fake_transports import FakeTransport, turns
 from tests.support.proxy_bench import ProxyBench, request
 
@@ -43,11 +43,11 @@ async def test_what_arrives_is_read_in_its_order_when_the_turn_is_over() -> None
     turn, notes = started(), list[str]()
     first, second = Reader("a", notes), Reader("b", notes)
     for reader, size in ((first, 1), (second, 2), (first, 3)):
-        turn.arrived(reader, bytes(size))
+        turn.arrived(turn.requests, reader, bytes(size))
     assert notes == []
     await turns(1)
     assert notes == ["a1", "b2", "a3"]
-    turn.arrived(second, b"x")
+    turn.arrived(turn.requests, second, b"x")
     await turns(1)
     assert notes[3:] == ["b1"]
 
@@ -55,8 +55,8 @@ async def test_what_arrives_is_read_in_its_order_when_the_turn_is_over() -> None
 async def test_a_large_piece_does_not_wait_but_comes_after_what_arrived_before_it() -> None:
     turn, notes = started(), list[str]()
     first, second = Reader("a", notes), Reader("b", notes)
-    turn.arrived(first, b"x")
-    turn.arrived(second, bytes(LARGE + 1))
+    turn.arrived(turn.requests, first, b"x")
+    turn.arrived(turn.requests, second, bytes(LARGE + 1))
     assert notes == ["a1", f"b{LARGE + 1}"]
 
 
@@ -65,18 +65,50 @@ async def test_no_more_pieces_wait_than_the_limit() -> None:
     inner, transport = opened(turn)
     transport.write(b"a")
     reader = Reader("a", notes)
-    for _ in range(MOST_ARRIVALS - 1):
-        turn.arrived(reader, b"x")
+    for _ in range(MOST_WAITING - 1):
+        turn.arrived(turn.requests, reader, b"x")
     assert (len(notes), inner.writes) == (0, 0)
-    turn.arrived(reader, b"x")
-    assert (len(notes), inner.writes) == (MOST_ARRIVALS, 1)
+    turn.arrived(turn.requests, reader, b"x")
+    assert (len(notes), inner.writes) == (MOST_REQUESTS, 1)
+    for _ in range(5 * MOST_REQUESTS):
+        turn.arrived(turn.requests, reader, b"x")
+        assert len(turn.requests) < MOST_WAITING
+    for _ in range(2 * MOST_WAITING):
+        turn.arrived(turn.answers, reader, b"x")
+        assert len(turn.answers) < MOST_WAITING
+
+
+async def test_of_many_requests_some_wait_until_the_answers_that_came_meanwhile_were_dealt_with() -> None:
+    turn, notes = started(), list[str]()
+    browser, upstream = Reader("request", notes), Reader("answer", notes)
+    for _ in range(MOST_REQUESTS + 1):
+        turn.arrived(turn.requests, browser, b"x")
+    await turns(1)
+    assert notes == ["request1"] * MOST_REQUESTS
+    turn.arrived(turn.answers, upstream, b"xx")
+    await turns(1)
+    assert notes[MOST_REQUESTS:] == ["answer2", "request1"]
+    await turns(1)
+    assert len(notes) == MOST_REQUESTS + 2
+
+
+async def test_what_waits_of_one_connection_can_be_taken_out_in_its_order() -> None:
+    turn, notes = started(), list[str]()
+    first, second = Reader("a", notes), Reader("b", notes)
+    for size in (1, 2):
+        turn.arrived(turn.requests, first, bytes(size))
+        turn.arrived(turn.requests, second, bytes(size))
+    assert turn.taken_out(first) == bytes(3)
+    assert turn.taken_out(first) == b""
+    await turns(1)
+    assert notes == ["b1", "b2"]
 
 
 async def test_a_reader_that_fails_loses_its_own_connection_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
     turn, notes = started(), list[str]()
     broken = Reader("a", notes, ValueError("no"))
-    turn.arrived(broken, b"x")
-    turn.arrived(Reader("b", notes), b"x")
+    turn.arrived(turn.requests, broken, b"x")
+    turn.arrived(turn.requests, Reader("b", notes), b"x")
     with caplog.at_level(logging.ERROR):
         turn.catch_up()
     assert notes == ["b1"]
@@ -95,7 +127,7 @@ async def test_what_was_written_leaves_before_what_has_arrived_is_read() -> None
             written_when_read.append(bytes(inner.written))
             transport.write(b"b")
 
-    turn.arrived(Looking("a", []), b"x")
+    turn.arrived(turn.requests, Looking("a", []), b"x")
     transport.write(b"a")
     await turns(1)
     assert (written_when_read, inner.writes) == ([b"a"], 1)
