@@ -6,7 +6,7 @@
 Left to itself the event loop reads a socket, lets us deal with what came, sends what that made us write, and only then
 looks at the next socket. Each time the processor changes over from the system's code to ours and back, and whoever is
 at the other end wakes up, deals with the one piece and sleeps again. In a row all of that is paid once. Nothing waits
-for longer than it takes to deal with what was ready at the same moment.
+for longer than it takes to deal with what was ready before it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Turn:
         self._loop.call_soon(self._end)
 
     def arrived(self, arrivals: Arrivals, reader: Reader, data: bytes) -> None:
-        """Have the reader read the data, after all that arrived before; `arrivals` is `requests` or `answers`."""
+        """Have the reader read the data, after what its connection brought before; into `requests` or `answers`."""
         if self.is_started and len(data) <= LARGE:
             arrivals.append((reader, data))
             if not self.is_announced:
